@@ -1,0 +1,56 @@
+// Runs a model: sequences of tokens go in, logits come out.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "model.hpp"
+#include "pages.hpp"
+
+namespace qingyu {
+
+class Context {
+ public:
+  Context(std::shared_ptr<const Model> model, int max_tokens, int threads);
+
+  // Appends tokens[i] to sequences[i] and writes the logits after the tokens at the (rising)
+  // indices `outputs` to logits [outputs][vocab]. std::bad_alloc when pages are short and
+  // std::invalid_argument for bad ids: then nothing was appended.
+  void forward(const int* tokens, const int* sequences, int count, const int* outputs,
+               int num_outputs, float* logits);
+
+  Pages pages;
+  const Model& model() const { return *model_; }
+  int threads() const { return threads_; }
+
+ private:
+  struct Row {  // one token of the micro-batch
+    int token, position;
+    const Sequence* sequence;
+  };
+  struct Tile {  // query rows of one kv head: rows [first, first + count) of (token, head in group)
+    int run_start, first, count, kv_head;
+  };
+  struct Member {  // what one thread owns
+    Mapping memory;
+    uint8_t* matrix_scratch;
+    float* attention_scratch;
+    float *x, *normed, *cosine, *sine;  // x: for single tokens
+    uint16_t* half;
+    Activations activations;            // for single tokens
+    std::vector<const uint8_t*> page_table;
+  };
+  struct Pass;
+  void run(const Row* rows, int count, const int* outputs, int num_outputs, float* logits);
+  void make_room(int tokens);
+
+  std::shared_ptr<const Model> model_;
+  int threads_, room_ = 0, widest_ = 0;
+  Mapping memory_;
+  float *x_ = nullptr, *q_ = nullptr, *k_ = nullptr, *v_ = nullptr, *attended_ = nullptr, *out_ = nullptr, *gate_ = nullptr, *up_ = nullptr;
+  float *cosine_ = nullptr, *sine_ = nullptr;
+  Activations shared_;
+  std::vector<Member> members_;
+  std::vector<Tile> tiles_;
+};
+
+}  // namespace qingyu

@@ -1,0 +1,60 @@
+// Keys and values of sequences, in pages of 32 positions that sequences share.
+//
+// A page holds all layers: [layer][kv head] of  keys [head_size][32] f16, values [32][head_size] f16.
+// Keys are transposed so that one vector is 16 keys. Whole pages are shared by counting
+// references; a page that is written to belongs to one sequence only.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "memory.hpp"
+#include "model.hpp"
+
+namespace qingyu {
+
+struct Sequence {
+  std::vector<int> pages;
+  int length = 0;
+};
+
+class Pages {
+ public:
+  Pages(const Model& model, int max_tokens);
+
+  int create();
+  int fork(int sequence, int length);
+  void truncate(int sequence, int length);
+  void drop(int sequence);
+  int length(int sequence) const { return get(sequence).length; }
+  std::string save(int sequence) const;
+  int restore(const uint8_t* data, size_t bytes);
+
+  // Makes room for `counts` more tokens of each sequence, all or nothing: std::bad_alloc.
+  void reserve(const std::map<int, int>& counts);
+  Sequence& get(int sequence);
+  const Sequence& get(int sequence) const;
+  uint8_t* page(int index) const { return pages_[static_cast<size_t>(index)].data(); }
+
+  int total() const { return total_; }
+  int free() const { return total_ - in_use_; }
+  size_t page_bytes() const { return page_bytes_; }
+  size_t keys_at(int layer, int kv_head) const {
+    return (static_cast<size_t>(layer) * kv_heads_ + static_cast<size_t>(kv_head)) * 2 * half_bytes_;
+  }
+  size_t values_at(int layer, int kv_head) const { return keys_at(layer, kv_head) + half_bytes_; }
+
+ private:
+  int take_page();
+  void release(int page);
+
+  size_t page_bytes_, half_bytes_, kv_heads_;
+  int total_, in_use_ = 0, next_ = 0;
+  std::vector<Mapping> pages_;
+  std::vector<int> references_, free_;
+  std::map<int, Sequence> sequences_;
+};
+
+}  // namespace qingyu

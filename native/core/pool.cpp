@@ -1,0 +1,118 @@
+#include "pool.hpp"
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace qingyu {
+namespace {
+
+constexpr int kSpins = 4000;  // some tens of microseconds of pauses
+
+inline void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class Pool {
+ public:
+  void run(int size, const std::function<void(int, Team&)>& body) {
+    std::lock_guard<std::mutex> one_region(region_);
+    team_.size = size;
+    while (static_cast<int>(workers_.size()) < size - 1) {
+      const int member = static_cast<int>(workers_.size()) + 1;
+      workers_.emplace_back([this, member, seen = epoch_.load()] { serve(member, seen); });
+      workers_.back().detach();  // they live as long as the process and own nothing
+    }
+    body_ = &body;
+    // every worker answers, also those a smaller region has no part for: nobody is left behind
+    pending_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    {
+      std::lock_guard<std::mutex> lock(sleep_);
+      epoch_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    body(0, team_);
+    for (int spins = 0; pending_.load(std::memory_order_acquire) > 0;) {
+      if (++spins < kSpins) pause();
+      else std::this_thread::yield();
+    }
+  }
+
+ private:
+  void serve(int member, unsigned seen) {
+    for (;;) {
+      for (int spins = 0; epoch_.load(std::memory_order_acquire) == seen; spins++) {
+        if (spins < kSpins) {
+          pause();
+        } else {
+          std::unique_lock<std::mutex> lock(sleep_);
+          wake_.wait(lock, [&] { return epoch_.load(std::memory_order_acquire) != seen; });
+        }
+      }
+      seen++;
+      if (member < team_.size) (*body_)(member, team_);
+      pending_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  std::mutex region_, sleep_;
+  std::condition_variable wake_;
+  std::vector<std::thread> workers_;
+  const std::function<void(int, Team&)>* body_ = nullptr;
+  Team team_;
+  alignas(64) std::atomic<unsigned> epoch_{0};
+  alignas(64) std::atomic<int> pending_{0};
+};
+
+// Threads do not survive a fork, so a child makes its own pool. Pools are never destroyed:
+// their threads may be asleep in them when the process ends.
+Pool& pool() {
+  static std::mutex guard;
+  static Pool* current = nullptr;
+  static pid_t owner = 0;
+  std::lock_guard<std::mutex> lock(guard);
+  if (owner != getpid()) {
+    current = new Pool;
+    owner = getpid();
+  }
+  return *current;
+}
+
+}  // namespace
+
+void Team::barrier() {
+  if (size == 1) return;
+  const int generation = generation_.load(std::memory_order_relaxed);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
+    arrived_.store(0, std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    return;
+  }
+  for (int spins = 0; generation_.load(std::memory_order_acquire) == generation;) {
+    if (++spins < kSpins) pause();
+    else std::this_thread::yield();  // another process has the core the last member needs
+  }
+}
+
+void run_parallel(int size, const std::function<void(int, Team&)>& body) {
+  if (size == 1) {
+    Team alone;
+    body(0, alone);
+    return;
+  }
+  pool().run(size, body);
+}
+
+}  // namespace qingyu

@@ -1,0 +1,31 @@
+// One pool of threads for the process. A region runs on `size` members, the caller among them;
+// members meet at barriers. Waiting spins for some tens of microseconds, then sleeps.
+#pragma once
+#include <atomic>
+#include <functional>
+
+namespace qingyu {
+
+class Team {
+ public:
+  int size = 1;
+  void barrier();
+
+ private:
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<int> generation_{0};
+};
+
+// Calls body(member, team) on every member 0..size-1 and returns when all have returned.
+// Regions of different callers run one after the other. The body must not throw.
+void run_parallel(int size, const std::function<void(int, Team&)>& body);
+
+// The share of `count` things member `index` of `size` takes: [first, last).
+struct Share {
+  int first, last;
+  Share(int count, int index, int size)
+      : first(static_cast<int>(static_cast<long long>(count) * index / size)),
+        last(static_cast<int>(static_cast<long long>(count) * (index + 1) / size)) {}
+};
+
+}  // namespace qingyu

@@ -1,0 +1,5 @@
+"""`python -m qingyu` is `qingyu`."""
+
+from qingyu.cli.main import main
+
+main()

@@ -1,0 +1,113 @@
+"""What several verbs need: opening a model, notices, sizes for people.
+
+    model = open_model("default", context=None, threads=None)
+
+Answers go to stdout; everything said about them goes to stderr. Colour is used on a terminal
+only, and never with NO_COLOR.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+from qingyu.text import pick
+
+if TYPE_CHECKING:
+    from qingyu.engine.model import Model
+    from qingyu.engine.results import Result
+
+RED, DIM, BOLD = "31", "2", "1"
+
+
+def styled(text: str, style: str, stream: TextIO) -> str:
+    """Text in a style when the stream is a terminal that wants colour."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not stream.isatty()
+    return text if plain else f"\x1b[{style}m{text}\x1b[0m"
+
+
+def notice(text: str) -> None:
+    """A quiet line on stderr."""
+    print(styled(text, DIM, sys.stderr), file=sys.stderr, flush=True)
+
+
+def complain(text: str, *, hint: str = "") -> None:
+    """An error in one paragraph on stderr."""
+    lead = styled(pick("error: ", "错误："), RED, sys.stderr)
+    print(lead + text + (f"\n{hint}" if hint else ""), file=sys.stderr, flush=True)
+
+
+def print_json(record: Mapping[str, Any]) -> None:
+    """One JSON object on one line of stdout."""
+    print(json.dumps(record, ensure_ascii=False))
+
+
+def open_model(
+    reference: str,
+    *,
+    context: int | None = None,
+    threads: int | None = None,
+    template: str | None = None,
+) -> Model:
+    """Load a model for a verb, saying so on a terminal while it takes time."""
+    import qingyu
+
+    waiting = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if waiting:
+        print(pick(f"loading {reference} ...", f"正在加载 {reference} …"), end="", file=sys.stderr)
+        sys.stderr.flush()
+    try:
+        return qingyu.load(reference, context=context, threads=threads, template=template)
+    finally:
+        if waiting:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def human_bytes(count: float) -> str:
+    """A size in binary units, three digits: 93.8 MiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def human_count(count: int) -> str:
+    """A number of parameters: 135M, 6.4B."""
+    if count >= 1e9:
+        return f"{count / 1e9:.3g}B"
+    return f"{count / 1e6:.3g}M" if count >= 1e6 else f"{count:,}"
+
+
+def printable(text: str) -> str:
+    """Text without control characters other than line break and tab.
+
+    What a model says, or a model file holds, comes from strangers; on a terminal an escape
+    sequence in it could move the cursor, retitle the window or worse.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character in "\n\t" or unicodedata.category(character) != "Cc" else "\ufffd"
+        for character in text
+    )
+
+
+def speed(result: Result) -> str:
+    """How fast a generation went, in one line: prompt and answer, tokens per second."""
+    computed = result.prompt_tokens - result.cached_tokens
+    cached = (
+        pick(f" (+{result.cached_tokens} known)", f"（另有 {result.cached_tokens} 已算过）")
+        if result.cached_tokens
+        else ""
+    )
+    return pick(
+        f"prompt {computed} tokens{cached}, {result.prefill_rate:,.0f}/s"
+        f" · answer {len(result.tokens)} tokens, {result.decode_rate:,.1f}/s",
+        f"提示 {computed} 词元{cached}，{result.prefill_rate:,.0f}/秒"
+        f" · 回答 {len(result.tokens)} 词元，{result.decode_rate:,.1f}/秒",
+    )

@@ -1,0 +1,117 @@
+"""`qingyu doctor`: what this machine can do, and what is installed.
+
+qingyu doctor --json
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+from qingyu.cli import common, flags, layout
+from qingyu.text import pick
+
+PACKAGES = ("qingyu", "numpy", "tokenizers", "jinja2", "huggingface-hub", "httpx", "typer", "rich")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        "doctor",
+        short_help=pick("What this machine can do", "检查这台机器"),
+        help=pick(
+            "Show what this machine can do: processor, instruction sets, memory and its measured"
+            " bandwidth, what is installed, and where models lie. Takes about two seconds.",
+            "显示这台机器的能力：处理器、指令集、内存及实测带宽、已安装的组件和模型所在位置。约需两秒。",
+        ),
+    )(doctor)
+
+
+def doctor(
+    threads: Annotated[int | None, flags.threads()] = None,
+    as_json: Annotated[bool, flags.as_json()] = False,
+) -> None:
+    from qingyu.engine.machine import survey
+    from qingyu.models.store import ModelStore
+
+    machine = survey(threads=threads)
+    store = ModelStore()
+    home = store.home
+    models = sorted(model.name for model in store.list())
+    free = shutil.disk_usage(_existing(str(home))).free
+    packages = {name: _version(name) for name in PACKAGES}
+    variables = {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith("QINGYU_") or name == "HF_ENDPOINT"
+    }
+    if as_json:
+        common.print_json(
+            {
+                "machine": asdict(machine),
+                "packages": packages,
+                "home": str(home),
+                "free_disk_bytes": free,
+                "models": models,
+                "variables": variables,
+            }
+        )
+        return
+    size = common.human_bytes
+    rows: list[tuple[str, Any]] = [
+        (pick("system", "系统"), machine.system),
+        (pick("processor", "处理器"), machine.processor),
+        (
+            pick("cores", "核心"),
+            pick(
+                f"{machine.logical_cores} logical; Qingyu uses {machine.threads} threads",
+                f"{machine.logical_cores} 个逻辑核心；轻语使用 {machine.threads} 个线程",
+            ),
+        ),
+        (pick("instruction sets", "指令集"), ", ".join(machine.instruction_sets)),
+        (
+            pick("memory", "内存"),
+            pick(
+                f"{size(machine.memory_bytes)}, {size(machine.available_bytes)} available",
+                f"{size(machine.memory_bytes)}，可用 {size(machine.available_bytes)}",
+            ),
+        ),
+        (pick("memory bandwidth", "内存带宽"), f"{machine.bandwidth / 1e9:.1f} GB/s"),
+        (pick("int8 peak", "int8 峰值"), f"{machine.int8_peak / 1e9:,.0f} Gop/s"),
+        (
+            pick("models", "模型"),
+            ", ".join(models)
+            or pick("none; bring one: qingyu pull default", "无；可用 qingyu pull default 获取"),
+        ),
+        (
+            pick("where they lie", "模型位置"),
+            pick(f"{home} ({size(free)} free)", f"{home}（剩余 {size(free)}）"),
+        ),
+        (
+            pick("packages", "软件包"),
+            ", ".join(
+                f"{name} {found or pick('missing', '缺失')}" for name, found in packages.items()
+            ),
+        ),
+        *((name, value) for name, value in variables.items()),
+    ]
+    for label, value in rows:
+        print("\n".join(layout.two_columns([(layout.pad(label, 18), value)], total=96, indent=0)))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _existing(folder: str) -> str:
+    """The folder, or the nearest one above it that exists."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder

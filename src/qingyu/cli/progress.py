@@ -1,0 +1,127 @@
+"""How far a long piece of work is: a bar on a terminal, plain lines elsewhere.
+
+    with shown_progress("default") as progress:
+        pull("default", progress=progress)
+
+Everything goes to stderr. Rich is loaded when there is something to show.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qingyu.cli.common import human_bytes, printable
+from qingyu.text import pick
+
+Report = Callable[[str, int, int | None], None]
+
+# Work this small is over before anyone reads about it.
+_WORTH_SHOWING = 8 << 20
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def _word(stage: str) -> str:
+    return {
+        "download": pick("downloading", "下载"),
+        "extract": pick("unpacking", "解包"),
+        "verify": pick("verifying", "校验"),
+        "export": pick("exporting", "导出"),
+        "import": pick("importing", "导入"),
+    }.get(stage, stage)
+
+
+def _wants_bar() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def shown_progress(title: str) -> Iterator[Report]:
+    """A function to report bytes done to; what it shows is gone when the block ends."""
+    title = printable(title)
+    if not _wants_bar():
+        yield _lines(title)
+        return
+    bar = _Bar(title)
+    try:
+        yield bar.report
+    finally:
+        bar.stop()
+
+
+def _lines(title: str, clock: Callable[[], float] = time.monotonic) -> Report:
+    """A line when a download begins, and one every few seconds of any long work."""
+    last = clock()
+    begun = False
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        nonlocal last, begun
+        if total is not None and total < _WORTH_SHOWING:
+            return
+        begins = stage == "download" and not begun
+        if not begins and clock() - last < _SECONDS_BETWEEN_LINES:
+            return
+        begun |= begins
+        last = clock()
+        whole = f" / {human_bytes(total)}" if total else ""
+        share = f" ({100 * done // total}%)" if total else ""
+        line = f"{title}: {_word(stage)} {human_bytes(done)}{whole}{share}"
+        print(line, file=sys.stderr, flush=True)
+
+    return report
+
+
+class _Bar:
+    """One line of rich's, shown from the first report of work that takes a while."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.display: Any = None
+        self.task: Any = None
+        self.stage = ""
+
+    def report(self, stage: str, done: int, total: int | None) -> None:
+        if total is not None and total < _WORTH_SHOWING:
+            return
+        if self.display is None:
+            self.display = self._start()
+        if stage != self.stage:
+            if self.task is not None:
+                self.display.remove_task(self.task)
+            name = f"{self.title}: {_word(stage)}"
+            self.task = self.display.add_task(name, total=total, completed=done)
+            self.stage = stage
+        self.display.update(self.task, completed=done, total=total)
+
+    def _start(self) -> Any:
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self.title = escape(self.title)
+        display = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        display.start()
+        return display
+
+    def stop(self) -> None:
+        if self.display is not None:
+            self.display.stop()

@@ -1,0 +1,337 @@
+"""A loaded model: what users of the Python API hold.
+
+    with qingyu.load("default") as model:
+        for piece in model.chat([{"role": "user", "content": "Hi"}]):
+            print(piece, end="", flush=True)
+        model.score("2 + 2 =", [" 4", " 5"])
+
+It ties a tokenizer, a chat template and a native context together; computing is done by
+`session.py` and `scoring.py`. Where a model comes from is `loading.py`.
+
+May be used by several threads: forwards take turns, first come first served.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qingyu.engine import scoring
+from qingyu.engine.core import Core
+from qingyu.engine.request import Options
+from qingyu.engine.results import ModelInfo, Perplexity, SavedState, Score
+from qingyu.engine.session import Session, checked_tokens
+from qingyu.engine.state import StateHeader, read_state, write_state
+from qingyu.engine.stream import Stream
+from qingyu.errors import (
+    ContextFullError,
+    InvalidRequestError,
+    OutOfMemoryError,
+    StateError,
+    TemplateError,
+)
+from qingyu.text import pick
+
+if TYPE_CHECKING:
+    from qingyu._native import NativeContext
+    from qingyu.engine.async_stream import AsyncStream
+    from qingyu.models.template import ChatTemplate
+    from qingyu.models.tokenizer import Tokenizer
+
+# Most bytes `logits` returns at once; `iterate_logits` has no such bound.
+MAX_LOGIT_BYTES = 1 << 30
+
+Message = Mapping[str, Any]
+
+
+class Model:
+    """See the module. Made by `qingyu.load`; the constructor takes ready parts.
+
+    file_hash: the model file's SHA-256, asked for only when a state is saved or loaded.
+    """
+
+    def __init__(
+        self,
+        *,
+        context: NativeContext,
+        tokenizer: Tokenizer,
+        template: ChatTemplate | None,
+        info: ModelInfo,
+        file_hash: Callable[[], str],
+        chunk_tokens: int = 512,
+    ) -> None:
+        self.info = info
+        self.tokenizer = tokenizer
+        self.template = template
+        self._core = Core(context, limit=info.context)
+        self._file_hash = file_hash
+        self._chunk_tokens = chunk_tokens
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the memory, after the forward that runs. Streams still read raise then."""
+        self._core.close()
+
+    # Text.
+
+    def generate(self, prompt: str | Sequence[int], **options: Unpack[Options]) -> Stream:
+        """Continue a text, or token ids. Options: see `qingyu.engine.request.Options`.
+
+        Special tokens written in a text are text; give token ids to use them. An empty text
+        starts from the model's BOS. Computing starts with the first read.
+        Raises ContextFullError when no new token would fit, InvalidRequestError for a value
+        that cannot be.
+        """
+        session = self.session()
+        return Stream(session, session.add(self._prompt_tokens(prompt), **options))
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        **options: Unpack[Options],
+    ) -> Stream:
+        """Answer a conversation, by the model's chat template.
+
+        messages: {"role": "system" | "user" | "assistant" | "tool", "content": ...} in order.
+        tools: JSON schemas of functions, for templates that know them.
+        Raises TemplateError when the model has no template or it fails; else as `generate`.
+        """
+        session = self.session()
+        return Stream(session, session.add(self.chat_tokens(messages, tools=tools), **options))
+
+    def agenerate(self, prompt: str | Sequence[int], **options: Unpack[Options]) -> AsyncStream:
+        """`generate` for asyncio: `async for piece in model.agenerate(...)`."""
+        from qingyu.engine.async_stream import AsyncStream
+
+        return AsyncStream(self.generate(prompt, **options))
+
+    def achat(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncStream:
+        """`chat` for asyncio."""
+        from qingyu.engine.async_stream import AsyncStream
+
+        return AsyncStream(self.chat(messages, tools=tools, **options))
+
+    def session(self) -> Session:
+        """Several generations in one batch; see `Session`."""
+        return Session(
+            self._core,
+            self.tokenizer,
+            vocab_size=self.info.vocab_size,
+            chunk_tokens=self._chunk_tokens,
+        )
+
+    # Tokens.
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """Token ids of a text, with BOS where the model uses one. `special`: special tokens
+        written in the text become what they name."""
+        return self.tokenizer.encode(text, special=special)
+
+    def detokenize(self, tokens: Sequence[int], *, skip_special: bool = False) -> str:
+        """Text of token ids."""
+        return self.tokenizer.decode(tokens, skip_special=skip_special)
+
+    def chat_tokens(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        add_generation_prompt: bool = True,
+    ) -> list[int]:
+        """The prompt `chat` would use, as token ids."""
+        if self.template is None:
+            raise TemplateError(
+                pick(
+                    f"the model {self.info.name} has no chat template; name one with --template"
+                    " (in Python: load(..., template=...)), or use generate",
+                    f"模型 {self.info.name} 没有对话模板；请用 --template 指定"
+                    "（Python 中为 load(..., template=...)），或使用 generate",
+                )
+            )
+        if isinstance(messages, (str, Mapping)) or not messages:
+            raise InvalidRequestError(
+                pick(
+                    "messages must be a list of at least one {role, content}",
+                    "messages 应为列表，至少有一条 {role, content}",
+                )
+            )
+        return self.template.render_tokens(
+            self.tokenizer, messages, tools=tools, add_generation_prompt=add_generation_prompt
+        )
+
+    # Probabilities.
+
+    def logits(self, prompt: str | Sequence[int]) -> NDArray[np.float32]:
+        """Logits after each token, float32 [tokens, vocabulary].
+
+        Raises InvalidRequestError when that is more than 1 GiB: use `iterate_logits`.
+        """
+        tokens = self._prompt_tokens(prompt)
+        size = 4 * len(tokens) * self.info.vocab_size
+        if size > MAX_LOGIT_BYTES:
+            most = MAX_LOGIT_BYTES // (4 * self.info.vocab_size)
+            raise InvalidRequestError(
+                pick(
+                    f"the logits of {len(tokens)} tokens take {size} bytes, more than 1 GiB;"
+                    f" give at most {most} tokens, or use iterate_logits",
+                    f"{len(tokens)} 个词元的 logits 需 {size} 字节，超过 1 GiB；"
+                    f"请最多给 {most} 个词元，或使用 iterate_logits",
+                )
+            )
+        result = np.empty((len(tokens), self.info.vocab_size), dtype=np.float32)
+        start = 0
+        for rows in self.iterate_logits(tokens):
+            result[start : start + len(rows)] = rows
+            start += len(rows)
+        return result
+
+    def iterate_logits(self, prompt: str | Sequence[int]) -> Iterator[NDArray[np.float32]]:
+        """The same in pieces float32 [up to 64 MB worth of tokens, vocabulary], in order."""
+        return scoring.iterate_logits(
+            self._core,
+            self._prompt_tokens(prompt),
+            vocab_size=self.info.vocab_size,
+            chunk_tokens=self._chunk_tokens,
+        )
+
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[Score]:
+        """Log-probability of each continuation after the prompt; see `scoring.score`."""
+        return scoring.score(
+            self._core,
+            self.tokenizer,
+            prompt,
+            continuations,
+            vocab_size=self.info.vocab_size,
+            chunk_tokens=self._chunk_tokens,
+        )
+
+    def perplexity(
+        self,
+        text: str | Sequence[int],
+        *,
+        window: int | None = None,
+        stride: int | None = None,
+    ) -> Perplexity:
+        """How surprised the model is by a text of any length; see `scoring.perplexity`."""
+        return scoring.perplexity(
+            self._core,
+            self.tokenizer,
+            text if isinstance(text, str) else checked_tokens(text, self.info.vocab_size),
+            window=window,
+            stride=stride,
+            vocab_size=self.info.vocab_size,
+            chunk_tokens=self._chunk_tokens,
+        )
+
+    # Saved states.
+
+    def save_state(self, path: str | os.PathLike[str], tokens: Sequence[int]) -> SavedState:
+        """Write the keys and values of tokens to a file, computing what is not yet.
+
+        After a conversation those are the prompt's tokens and the result's. Raises StateError
+        when the file cannot be written, ContextFullError when the tokens do not fit.
+        """
+        path = Path(path)
+        tokens = checked_tokens(tokens, self.info.vocab_size)
+        if len(tokens) > self._core.limit:
+            limit = self._core.limit
+            raise ContextFullError(prompt=len(tokens), limit=limit, room=limit)
+        with self._core as core:
+            sequence, length = core.open(tokens)
+            try:
+                for start in range(length, len(tokens), self._chunk_tokens):
+                    part = tokens[start : start + self._chunk_tokens]
+                    core.append(sequence, np.array(part, dtype=np.int32))
+                payload = core.native.save(sequence)
+            finally:
+                core.park(sequence, tokens)
+        header = self._state_header(len(tokens), len(payload))
+        file_bytes = write_state(path, header, tokens, payload)
+        return SavedState(path=path, tokens=tuple(tokens), file_bytes=file_bytes)
+
+    def load_state(self, path: str | os.PathLike[str]) -> SavedState:
+        """Read such a file; prompts that begin with its tokens then need not compute them.
+
+        Raises StateError when it is damaged or belongs to another model or instruction set,
+        ContextFullError when it is longer than this context.
+        """
+        path = Path(path)
+        header, tokens, payload = read_state(path)
+        header.check_fits(self._state_header(header.num_tokens, header.payload_bytes), path)
+        try:
+            tokens = checked_tokens(tokens, self.info.vocab_size)
+        except InvalidRequestError as error:
+            raise StateError(f"{path}: {error}") from None
+        if len(tokens) > self._core.limit:
+            limit = self._core.limit
+            raise ContextFullError(prompt=len(tokens), limit=limit, room=limit)
+        with self._core as core:
+            sequence = self._restore(core, path, payload)
+            length = core.native.length(sequence)
+            if length != len(tokens):
+                core.drop(sequence)
+                raise StateError(
+                    pick(
+                        f"{path} names {len(tokens)} tokens, but holds keys and values of {length}",
+                        f"{path} 记有 {len(tokens)} 个词元，键值却有 {length} 个",
+                    )
+                )
+            core.park(sequence, tokens)
+        return SavedState(path=path, tokens=tuple(tokens), file_bytes=path.stat().st_size)
+
+    def _restore(self, core: Core, path: Path, payload: bytes) -> int:
+        while True:
+            try:
+                return core.native.restore(payload)
+            except ValueError as error:
+                raise StateError(
+                    pick(f"{path} does not fit this model: {error}", f"{path} 与模型不符：{error}")
+                ) from error
+            except MemoryError:
+                if not core.evict():
+                    raise OutOfMemoryError(
+                        pick(
+                            f"the key-value cache has no room for the state {path};"
+                            " load the model with larger kv_tokens",
+                            f"键值缓存放不下 {path}；请用更大的 kv_tokens 加载模型",
+                        )
+                    ) from None
+
+    def _state_header(self, num_tokens: int, payload_bytes: int) -> StateHeader:
+        return StateHeader(
+            model_sha256=self._file_hash(),
+            instruction_set=self.info.instruction_set,
+            kv_bytes_per_token=self.info.kv_bytes_per_token,
+            num_tokens=num_tokens,
+            payload_bytes=payload_bytes,
+        )
+
+    def _prompt_tokens(self, prompt: str | Sequence[int]) -> list[int]:
+        """Token ids of a prompt given either way; an empty text is the token texts begin with."""
+        if isinstance(prompt, str):
+            return self.tokenizer.encode(prompt) or [scoring.start_token(self.tokenizer)]
+        return checked_tokens(prompt, self.info.vocab_size)

@@ -1,0 +1,91 @@
+"""Every error a user of Qingyu can meet, in one tree.
+
+    QingyuError
+    ├── InvalidRequestError      a parameter has a value it cannot have
+    ├── ModelNotFoundError       no model of that name, here or in the catalogue
+    ├── ModelFileError           a model file is damaged, hostile or inconsistent
+    │   └── UnsupportedModelError    sound, but of a family or type Qingyu does not run
+    ├── DownloadError            a model could not be brought here
+    │   ├── OfflineError             the network is switched off, and the model is not here
+    │   ├── DiskSpaceError           not enough room for it
+    │   └── HashMismatchError        it arrived, or lies here, with other bytes than recorded
+    ├── ContextFullError         the tokens do not fit the context
+    ├── OutOfMemoryError         the key-value cache has no page left
+    ├── TemplateError            a chat template is missing, failed, or was stopped
+    └── StateError               a saved sequence is damaged or belongs to another model
+
+A message names the thing, the number and the fix, in English or Chinese
+(see `qingyu.text`). Our own bugs are `assert`, never one of these.
+"""
+
+from __future__ import annotations
+
+from qingyu.text import pick
+
+
+class QingyuError(Exception):
+    """Base of all errors meant for users."""
+
+
+class InvalidRequestError(QingyuError, ValueError):
+    """A parameter has a value it cannot have."""
+
+
+class ModelNotFoundError(QingyuError):
+    """No model of that name, here or in the catalogue."""
+
+
+class ModelFileError(QingyuError):
+    """A model file is damaged, hostile or inconsistent; nothing of it was used."""
+
+
+class UnsupportedModelError(ModelFileError):
+    """The file is sound, but its family, tokenizer or tensor type is not supported."""
+
+
+class DownloadError(QingyuError):
+    """A model could not be brought here; what arrived is kept for the next try."""
+
+
+class OfflineError(DownloadError):
+    """The network is switched off, and what was asked for is not here."""
+
+
+class DiskSpaceError(DownloadError):
+    """There is not enough free disk for the model."""
+
+
+class HashMismatchError(DownloadError):
+    """A file's bytes are not the recorded ones."""
+
+
+class ContextFullError(QingyuError):
+    """The tokens do not fit the context. Nothing was cut.
+
+    Attributes: prompt, limit and room, all in tokens; room is what is left for the prompt.
+    """
+
+    def __init__(self, *, prompt: int, limit: int, room: int) -> None:
+        self.prompt = prompt
+        self.limit = limit
+        self.room = room
+        super().__init__(
+            pick(
+                f"the prompt has {prompt} tokens, but the context of {limit} has room for {room};"
+                " shorten it, ask for fewer new tokens, or load the model with a larger context",
+                f"提示有 {prompt} 个词元，而 {limit} 的上下文只剩 {room} 的空间；"
+                "请缩短提示、减少要生成的词元，或用更大的上下文加载模型",
+            )
+        )
+
+
+class OutOfMemoryError(QingyuError, MemoryError):
+    """The key-value cache has no page left for the tokens asked for."""
+
+
+class TemplateError(QingyuError):
+    """A chat template is missing, failed, or exceeded its time or size."""
+
+
+class StateError(QingyuError):
+    """A saved sequence is damaged or belongs to another model."""
