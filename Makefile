@@ -50,7 +50,7 @@ bench: $(VENV)/.dev model ## run the benchmarks behind the README's figures
 
 sanitize: $(VENV)/.installed ## the core's own tests under address and undefined-behaviour checks
 	@$(CMAKE) -S native -B build/sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		-DQINGYU_SANITIZE=ON -DQINGYU_TESTS=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python)
+		-DQINGYU_SANITIZE=ON -DQINGYU_TESTS=ON -DQINGYU_MODULE=OFF
 	@$(CMAKE) --build build/sanitize --parallel $(JOBS)
 	@cd build/sanitize && $(if $(wildcard $(BIN)/ctest),$(abspath $(BIN)/ctest),ctest) --output-on-failure
 

@@ -223,7 +223,7 @@ NB_MODULE(_native, m) {
       .def_prop_ro("threads", [](GuardedContext& self) { return self.context.threads(); })
       .def("create", [](GuardedContext& self) { auto lock = self.enter(); return self.context.pages.create(); })
       .def("length", [](GuardedContext& self, int sequence) { auto lock = self.enter(); return self.context.pages.length(sequence); }, "sequence"_a)
-      .def("forward", &forward, "tokens"_a, "sequences"_a, "outputs"_a)
+      .def("forward", &forward, "tokens"_a.noconvert(), "sequences"_a.noconvert(), "outputs"_a.noconvert())
       .def("fork", [](GuardedContext& self, int sequence, int length) { auto lock = self.enter(); return self.context.pages.fork(sequence, length); }, "sequence"_a, "length"_a)
       .def("truncate", [](GuardedContext& self, int sequence, int length) { auto lock = self.enter(); self.context.pages.truncate(sequence, length); }, "sequence"_a, "length"_a)
       .def("drop", [](GuardedContext& self, int sequence) { auto lock = self.enter(); self.context.pages.drop(sequence); }, "sequence"_a)

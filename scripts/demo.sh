@@ -11,7 +11,7 @@ ask() {
 }
 
 "$qingyu" pull default
-ask "What is a language model? Answer in two sentences."
+ask "Explain in two sentences why the sky is blue."
 ask "你好！请用中文介绍一下你自己。"
 
 case "${QINGYU_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}}" in

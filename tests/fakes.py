@@ -36,9 +36,7 @@ class ByteTokenizer:
     def __init__(self, *, add_bos: bool = False) -> None:
         self.add_bos = add_bos
 
-    def encode(
-        self, text: str, *, special: bool = False, add_bos: bool | None = None
-    ) -> list[int]:
+    def encode(self, text: str, *, special: bool = False, add_bos: bool | None = None) -> list[int]:
         tokens = [BOS] if (self.add_bos if add_bos is None else add_bos) else []
         while special and text:
             found = [(text.find(name), name) for name in self.specials if name in text]
@@ -74,11 +72,12 @@ class FakeTemplate:
         messages: Sequence[Any],
         tools: Any = None,
         add_generation_prompt: bool = True,
+        lead: str = "assistant: ",
     ) -> list[int]:
         tokens: list[int] = []
         for message in messages:
             tokens += [*tokenizer.encode(f"{message['role']}: {message['content']}"), TURN]
-        return tokens + (tokenizer.encode("assistant: ") if add_generation_prompt else [])
+        return tokens + (tokenizer.encode(lead) if add_generation_prompt else [])
 
 
 class FakeModel:
@@ -315,9 +314,7 @@ def fake_model(
         "tokenizer": ByteTokenizer(add_bos=add_bos),
         "template": FakeTemplate() if template else None,
     }
-    return Model(
-        **parts, info=info, file_hash=lambda: file_hash, chunk_tokens=chunk_tokens
-    )
+    return Model(**parts, info=info, file_hash=lambda: file_hash, chunk_tokens=chunk_tokens)
 
 
 def context_of(model: Any) -> FakeContext:

@@ -103,7 +103,7 @@ void Context::forward(const int* tokens, const int* sequences, int count, const 
                                   std::to_string(count) + " tokens");
   for (const auto& [id, more] : counts)
     if (static_cast<long long>(pages.length(id)) + more > static_cast<long long>(pages.total()) * kPageTokens)
-      throw std::bad_alloc();
+      throw OutOfPages(more / kPageTokens + 1, pages.free());
   make_room(std::min(count, kMicroBatch));
   pages.reserve(counts);
   std::vector<Row> rows(static_cast<size_t>(count));

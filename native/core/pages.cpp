@@ -43,7 +43,7 @@ int Pages::create() {
 }
 
 int Pages::take_page() {
-  if (in_use_ == total_) throw std::bad_alloc();
+  if (in_use_ == total_) throw OutOfPages(1, 0);
   if (free_.empty()) {
     pages_.emplace_back(page_bytes_);
     references_.push_back(0);
@@ -104,7 +104,7 @@ void Pages::reserve(const std::map<int, int>& counts) {
     missing += pages_of(s.length + count) - static_cast<int>(s.pages.size());
     if (count > 0 && s.length % kPageTokens && references_[static_cast<size_t>(s.pages.back())] > 1) missing++;
   }
-  if (missing > free()) throw std::bad_alloc();
+  if (missing > free()) throw OutOfPages(missing, free());
   for (const auto& [id, count] : counts) {
     Sequence& s = get(id);
     if (count > 0 && s.length % kPageTokens && references_[static_cast<size_t>(s.pages.back())] > 1) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@
 #include "model.hpp"
 
 namespace qingyu {
+
+struct OutOfPages : std::bad_alloc {
+  std::string message;
+  OutOfPages(int needed, int free)
+      : message(std::to_string(needed) + " more key-value pages are needed, " + std::to_string(free) + " are free") {}
+  const char* what() const noexcept override { return message.c_str(); }
+};
 
 struct Sequence {
   std::vector<int> pages;
@@ -32,7 +40,7 @@ class Pages {
   std::string save(int sequence) const;
   int restore(const uint8_t* data, size_t bytes);
 
-  // Makes room for `counts` more tokens of each sequence, all or nothing: std::bad_alloc.
+  // Makes room for `counts` more tokens of each sequence, all or nothing: OutOfPages.
   void reserve(const std::map<int, int>& counts);
   Sequence& get(int sequence);
   const Sequence& get(int sequence) const;

@@ -303,7 +303,7 @@ void float_matmul(const Matrix& m, const Activations& x, int first, int last, fl
       const int whole = last * kLanes <= m.rows ? last : last - 1;  // panels with all 16 rows
       int take = 1;
       if (p + 4 <= whole && end - c == 1) take = 4;
-      else if (p + kFloatPanels <= whole) take = kFloatPanels;
+      else if (kFloatPanels > 1 && p + kFloatPanels <= whole) take = kFloatPanels;
       const int rows = m.rows - p * kLanes;
       for (int t = c; t < end; t += kTile) {
         const int tokens = end - t < kTile ? end - t : kTile;
@@ -311,7 +311,7 @@ void float_matmul(const Matrix& m, const Activations& x, int first, int last, fl
         float* out = y + stride * t + p * kLanes;
         if (take == 4) {
           float_tile<T, 4, 1>(m.panel(p), m.panel_bytes, x.columns, in, out, stride);
-        } else if (take == kFloatPanels) {
+        } else if (take > 1) {
           choose_float_tile<T, kFloatPanels>(tokens, all)(m.panel(p), m.panel_bytes, x.columns, in,
                                                           out, stride);
         } else if (rows >= kLanes) {

@@ -111,7 +111,7 @@ class NativeContext:
         outputs: NDArray[np.int32],
     ) -> NDArray[np.float32]:
         """Append tokens [n] to sequences [n] (in order; any mix of sequences) and return the
-        logits float32 [len(outputs), vocab] after the tokens at the indices `outputs`.
+        logits float32 [len(outputs), vocab] after the tokens at the rising indices `outputs`.
         Releases the GIL. MemoryError when pages are short: nothing was appended."""
 
     def fork(self, sequence: int, length: int) -> int:

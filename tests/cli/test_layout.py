@@ -50,3 +50,31 @@ def test_a_long_term_stands_alone() -> None:
 
 def test_table_aligns_numbers_to_the_right() -> None:
     assert layout.table([("1", "a"), ("10", "b")], right=frozenset({0})) == [" 1  a", "10  b"]
+
+
+def flowed(text: str, columns: int) -> str:
+    flow = layout.Flow(columns)
+    return "".join(map(flow.push, text)) + flow.rest()
+
+
+def test_flow_breaks_between_words() -> None:
+    assert flowed("one two three", 9) == "one two \nthree"
+    assert flowed("一二三 four", 6) == "一二三\nfour"
+    assert flowed("一二三四", 6) == "一二三\n四"
+
+
+def test_flow_leaves_code_alone() -> None:
+    assert flowed("```py\nx = 1 + 2\n```\na b c", 4) == "```py\nx = 1 + 2\n```\na b \nc"
+
+
+def test_flow_shows_a_word_once_it_is_whole() -> None:
+    flow = layout.Flow(80)
+    assert [flow.push(piece) for piece in ("Hel", "lo wor", "ld.\n")] == ["", "Hello ", "world.\n"]
+
+
+@given(st.text(alphabet=st.sampled_from("ab 你，`\n"), max_size=60), st.integers(4, 20))
+def test_flow_adds_nothing_but_line_breaks(text: str, columns: int) -> None:
+    shown = flowed(text, columns)
+    assert "".join(shown.split()) == "".join(text.split())
+    if "```" not in text:
+        assert all(layout.width(line.rstrip()) <= columns for line in shown.split("\n"))

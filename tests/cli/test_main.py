@@ -18,7 +18,10 @@ from qingyu.cli import layout
 from qingyu.cli.main import build_app
 from tests.cli.scripted import Install, Run
 
-VERBS = ["chat", "generate", "models", "pull", "verify", "rm", "export", "import", "inspect", "tokenize", "bench", "doctor"]
+VERBS = [
+    *("chat", "generate", "models", "pull", "verify", "rm", "export", "import"),
+    *("inspect", "tokenize", "bench", "doctor"),
+]
 
 
 def test_without_a_verb_the_help_is_shown(cli: Run) -> None:
@@ -77,7 +80,7 @@ def test_after_two_dashes_lang_is_text(cli: Run, scripted: Install) -> None:
             "--top-p：不能大于 1",
         ),
         ("generate --top-p x y", "--top-p: it must be a valid number", "--top-p：应为数"),
-        ("pull", "Missing argument 'MODEL...'", "缺少 MODEL..."),
+        ("pull", "Missing argument 'MODEL'", "缺少 MODEL"),
         (
             "bench --repeat 0",
             "--repeat: it must be greater than or equal to 1",

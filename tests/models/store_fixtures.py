@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.models.fake_hub import gguf_like, sha256
-
 from qingyu.models.hashes import Stamp
 from qingyu.models.store import HashOrigin, Manifest, ModelStore, StoredModel, utc_now
+from tests.models.fake_hub import gguf_like, sha256
 
 
 def add_model(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.models.fake_hub import Answer, FakeHub, gguf_like, running_hub, sha256
 
 from qingyu.errors import DiskSpaceError, DownloadError, HashMismatchError
-from qingyu.models.download import DownloadSettings, check_redirect, fetch
+from qingyu.models.download import DownloadSettings, fetch
+from qingyu.models.web import check_redirect
+from tests.models.fake_hub import Answer, FakeHub, gguf_like, running_hub, sha256
 
 BODY = gguf_like()
 OTHER = gguf_like(seed=2)
@@ -90,9 +91,7 @@ def test_changed_file_starts_anew(hub: FakeHub, part: Path, settings: DownloadSe
 def test_changed_file_is_noticed_where_if_range_is_not(
     hub: FakeHub, part: Path, settings: DownloadSettings
 ) -> None:
-    url = hub.serve(
-        PATH, Answer(BODY, cut=5000), Answer(OTHER, etag='"v2"', ignore_if_range=True)
-    )
+    url = hub.serve(PATH, Answer(BODY, cut=5000), Answer(OTHER, etag='"v2"', ignore_if_range=True))
     fetch(url, part, settings=settings)
     assert part.read_bytes() == OTHER
 
@@ -209,6 +208,16 @@ def test_etag_is_a_hash_only_where_that_is_known(
     assert fetched.advertised_sha256 == sha256(BODY)
 
 
+def test_a_stranger_does_not_speak_for_the_hub(
+    hub: FakeHub, part: Path, settings: DownloadSettings
+) -> None:
+    with running_hub() as elsewhere:
+        linked = {"X-Linked-ETag": f'"{sha256(BODY)}"'}
+        target = elsewhere.serve("/blob", Answer(BODY, headers=linked))
+        url = hub.serve(PATH, Answer(status=302, headers={"Location": target}))
+        assert fetch(url, part, settings=settings).advertised_sha256 is None
+
+
 @pytest.mark.parametrize("absolute", [False, True])
 def test_redirects_are_followed(
     hub: FakeHub, part: Path, settings: DownloadSettings, absolute: bool
@@ -233,7 +242,8 @@ def test_cut_behind_a_redirect_is_resumed(
 
 
 @pytest.mark.parametrize(
-    "location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x", "gopher:x"]
+    "location",
+    ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x", "http://[x", "http://"],
 )
 def test_redirect_to_anything_but_http_is_refused(
     hub: FakeHub, part: Path, settings: DownloadSettings, location: str
@@ -353,9 +363,7 @@ def test_the_server_names_no_file(hub: FakeHub, part: Path, settings: DownloadSe
     assert sorted(path.name for path in part.parent.iterdir()) == [part.name, part.name + ".json"]
 
 
-def test_compressed_answer_is_refused(
-    hub: FakeHub, part: Path, settings: DownloadSettings
-) -> None:
+def test_compressed_answer_is_refused(hub: FakeHub, part: Path, settings: DownloadSettings) -> None:
     url = hub.serve(PATH, Answer(BODY, headers={"Content-Encoding": "gzip"}))
     with pytest.raises(DownloadError, match="compressed"):
         fetch(url, part, settings=settings)

@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.models.fake_hub import gguf_like, sha256
-from tests.models.store_fixtures import add_model
 
 from qingyu.errors import (
     DownloadError,
@@ -19,6 +17,8 @@ from qingyu.errors import (
 )
 from qingyu.models import hashes
 from qingyu.models.store import Manifest, ModelStore, home_folder, locate, model_hash
+from tests.models.fake_hub import gguf_like, sha256
+from tests.models.store_fixtures import add_model
 
 
 @pytest.fixture

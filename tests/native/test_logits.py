@@ -21,7 +21,7 @@ from reference.rounding import as_engines_do
 
 POSITIONS = 150
 # Rounding errors of two computations are different samples of the same size.
-ALLOWED = 1.5
+ALLOWED = 1.25
 # float32 sums in another order: relative 1e-6 on logits of about 10.
 FLOOR = 1e-7
 

@@ -84,4 +84,4 @@ def test_weights_are_centred_and_of_the_asked_spread(type_name: str) -> None:
     count = len(tile) // kind.block_bytes * kind.block_size
     values = _native.dequantize(kind, tile, count)
     assert values.std() == pytest.approx(0.02, rel=0.05)
-    assert abs(values.mean()) < 0.002
+    assert abs(values.mean()) < 0.003  # half a step: levels run from -8 to 7

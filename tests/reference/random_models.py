@@ -73,7 +73,7 @@ FAMILIES = {
         _LLAMA,
         family="minicpm",
         embedding_scale=12.0,
-        residual_scale=1.4 / math.sqrt(2),
+        residual_scale=0.5,
         logit_scale=256 / 64,
     ),
     "qwen2": _QWEN2,

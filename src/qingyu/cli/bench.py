@@ -93,7 +93,7 @@ def bench(
     if as_json:
         common.print_json({"model": name, **record(speed)})
     else:
-        print("\n".join(layout.table(rows(name, speed))))
+        print("\n".join([title(name, speed), *layout.table(rows(speed))]))
 
 
 def list_shapes() -> None:
@@ -117,19 +117,19 @@ def list_shapes() -> None:
     )
 
 
-def rows(name: str, speed: Speed) -> list[tuple[str, str]]:
+def title(name: str, speed: Speed) -> str:
+    """What was measured, and how."""
+    details = pick(
+        f"{speed.instruction_set}, {speed.threads} threads, median of {speed.repeat}",
+        f"{speed.instruction_set}，{speed.threads} 线程，{speed.repeat} 次取中位数",
+    )
+    return f"{name} · {common.human_bytes(speed.weight_bytes)} · {details}"
+
+
+def rows(speed: Speed) -> list[tuple[str, str]]:
     """The measurements as label and value."""
     per_second = pick("tokens/s", "词元/秒")
     return [
-        (
-            name,
-            pick(
-                f"{common.human_bytes(speed.weight_bytes)}, {speed.instruction_set},"
-                f" {speed.threads} threads, median of {speed.repeat}",
-                f"{common.human_bytes(speed.weight_bytes)}，{speed.instruction_set}，"
-                f"{speed.threads} 线程，{speed.repeat} 次取中位数",
-            ),
-        ),
         (
             pick(f"prefill {speed.prompt}", f"预填 {speed.prompt}"),
             f"{speed.prefill_rate:,.1f} {per_second}, "

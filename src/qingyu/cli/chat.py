@@ -8,12 +8,14 @@ Answers go to stdout, all else to stderr. From a pipe every line is a message.
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qingyu.cli import common, flags
+from qingyu.cli import common, flags, layout
 from qingyu.errors import ContextFullError, QingyuError
 from qingyu.text import language, pick
 
@@ -122,23 +124,31 @@ def next_line(reader: LineReader) -> str | None:
 def show_answer(conversation: Conversation, message: str) -> None:
     """Stream one answer to stdout, and a quiet line about it to stderr."""
     reading = Progress()
+    write, flush = writer()
     answer = conversation.answer(message, progress=reading.show)
     try:
         for piece in answer:
             reading.clear()
-            sys.stdout.write(common.printable(piece) if sys.stdout.isatty() else piece)
-            sys.stdout.flush()
+            write(piece)
     except KeyboardInterrupt:
         answer.close()
-        print(flush=True)
+        flush()
         common.notice(pick("(stopped)", "（已停止）"))
         return
     finally:
         reading.clear()
-    print(flush=True)
+    flush()
     result = conversation.last
     assert result is not None
     common.notice(common.speed(result))
+    if result.limited_by == "max_tokens":
+        common.notice(
+            pick(
+                f"the answer was ended after {conversation.max_tokens} tokens, as --max-tokens"
+                " says",
+                f"按 --max-tokens，回答在 {conversation.max_tokens} 个词元后结束",
+            )
+        )
     if result.limited_by == "context":
         common.notice(
             pick(
@@ -148,6 +158,25 @@ def show_answer(conversation: Conversation, message: str) -> None:
                 f"{full_hint()}",
             )
         )
+
+
+def writer() -> tuple[Callable[[str], None], Callable[[], None]]:
+    """How to write a piece of an answer to stdout, and how to end it.
+
+    On a terminal lines break between words and control characters are not let through;
+    elsewhere the text is written as it is.
+    """
+    if not sys.stdout.isatty():
+        return common.stream_out, print
+    flow = layout.Flow(shutil.get_terminal_size().columns)
+
+    def write(piece: str) -> None:
+        common.stream_out(flow.push(common.printable(piece)))
+
+    def end() -> None:
+        print(flow.rest(), flush=True)
+
+    return write, end
 
 
 def full_hint() -> str:

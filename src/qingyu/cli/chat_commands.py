@@ -134,7 +134,7 @@ class Commands:
         info, last = self.conversation.model.info, self.conversation.last
         used = 0 if last is None else last.prompt_tokens + len(last.tokens)
         rows = [
-            (pick("model", "模型"), describe(self.conversation.model)),
+            (pick("model", "模型"), layout.clip(common.printable(info.name), 60)),
             (pick("messages", "消息"), str(len(self.conversation.turns))),
             (
                 pick("context", "上下文"),
@@ -159,14 +159,13 @@ class Commands:
 def describe(model: Model) -> str:
     """A loaded model in one line."""
     info = model.info
-    main_type = max(info.tensor_types, key=lambda name: info.tensor_types[name], default="")
-    types = "/".join(sorted(set(info.tensor_types) - {"F32"})) or main_type
+    matrices = {name: count for name, count in info.tensor_types.items() if name != "F32"}
+    main_type = max(matrices, key=matrices.__getitem__, default="F32")
     return " · ".join(
         (
-            info.name,
-            types,
+            layout.clip(common.printable(info.name), 32),
+            main_type,
             common.human_bytes(info.weight_bytes),
-            info.instruction_set,
             pick(f"{info.threads} threads", f"{info.threads} 线程"),
             pick(f"context {info.context:,}", f"上下文 {info.context:,}"),
         )

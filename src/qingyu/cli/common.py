@@ -30,6 +30,12 @@ def styled(text: str, style: str, stream: TextIO) -> str:
     return text if plain else f"\x1b[{style}m{text}\x1b[0m"
 
 
+def stream_out(piece: str) -> None:
+    """A piece of an answer to stdout, at once."""
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
 def notice(text: str) -> None:
     """A quiet line on stderr."""
     print(styled(text, DIM, sys.stderr), file=sys.stderr, flush=True)

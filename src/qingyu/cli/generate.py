@@ -116,8 +116,7 @@ def generate(
         with stream:
             for piece in stream:
                 if not as_json:
-                    sys.stdout.write(piece)
-                    sys.stdout.flush()
+                    common.stream_out(common.printable(piece) if sys.stdout.isatty() else piece)
             result = stream.result
         if as_json:
             common.print_json(record(loaded.info.name, result))

@@ -36,6 +36,15 @@ def pad(text: str, columns: int) -> str:
     return text + " " * max(0, columns - width(text))
 
 
+def clip(text: str, columns: int) -> str:
+    """Text cut to a width, with … for what is missing."""
+    if width(text) <= columns:
+        return text
+    while width(text) > columns - 1:
+        text = text[:-1]
+    return text + "…"
+
+
 def wrap(text: str, columns: int) -> list[str]:
     """Lines of at most `columns`; paragraphs (empty lines) and line breaks are kept."""
     lines: list[str] = []
@@ -50,6 +59,60 @@ def wrap(text: str, columns: int) -> list[str]:
             line += piece
         lines.append(line.rstrip())
     return lines
+
+
+class Flow:
+    """Breaks streamed text between words instead of inside them.
+
+    flow = Flow(80); write(flow.push(piece)); ...; write(flow.rest())
+
+    A word is held back until it is whole. Inside ``` fences lines are left alone, because a
+    line break put into code would be copied with it.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._column = 0
+        self._word = ""
+        self._line_start = ""  # its first three characters, where a fence would be
+        self._fenced = False
+
+    def push(self, piece: str) -> str:
+        """What can be shown of the text so far, that was not shown before."""
+        return "".join(map(self._character, piece))
+
+    def rest(self) -> str:
+        """The word held back, at the end."""
+        shown, self._word = self._placed(self._word), ""
+        return shown
+
+    def _character(self, character: str) -> str:
+        if character == "\n":
+            shown = self.rest() + character
+            if self._line_start == "```":
+                self._fenced = not self._fenced
+            self._column, self._line_start = 0, ""
+            return shown
+        if len(self._line_start) < 3:
+            self._line_start += character
+        if is_wide(character):
+            return self.rest() + self._placed(character)
+        if character == " ":
+            shown = self.rest()
+            if self._column >= self._columns and not self._fenced:
+                return shown  # the line break that comes stands for it
+            self._column += 1
+            return shown + character
+        self._word += character
+        # A word longer than a line cannot be kept whole.
+        return self.rest() if len(self._word) >= self._columns else ""
+
+    def _placed(self, word: str) -> str:
+        columns = width(word)
+        code = self._fenced or self._line_start == "```"
+        breaks = not code and self._column > 0 and self._column + columns > self._columns
+        self._column = columns if breaks else self._column + columns
+        return "\n" + word if breaks else word
 
 
 def two_columns(

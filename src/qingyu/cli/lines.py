@@ -35,6 +35,8 @@ class LineReader:
 
         Raises KeyboardInterrupt when the person gives a message up with Ctrl-C.
         """
+        if self.interactive:
+            print()
         line = self._line("> ")
         if line is None:
             return None

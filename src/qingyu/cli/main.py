@@ -53,9 +53,9 @@ def program(
 ) -> None:
     assert lang is None, "choose_language has taken it"
     if version:
-        from importlib.metadata import version as version_of
+        import qingyu
 
-        print(f"qingyu {version_of('qingyu')}")
+        print(f"qingyu {qingyu.__version__}")
     elif context.invoked_subcommand is None:
         print(context.get_help())
 

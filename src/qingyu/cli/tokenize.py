@@ -83,5 +83,9 @@ def tokenize(
 
 
 def visible(piece: str) -> str:
-    """A piece whose spaces and line breaks can be seen."""
-    return piece.replace(" ", "␣").replace("\n", "↵").replace("\t", "→").replace("\r", "␍")
+    """A piece in which spaces, line breaks and control characters can be seen."""
+    piece = piece.replace(" ", "␣").replace("\n", "↵").replace("\t", "→")
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in piece
+    )

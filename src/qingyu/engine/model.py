@@ -106,16 +106,19 @@ class Model:
         messages: Sequence[Message],
         *,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        template_values: Mapping[str, Any] | None = None,
         **options: Unpack[Options],
     ) -> Stream:
         """Answer a conversation, by the model's chat template.
 
         messages: {"role": "system" | "user" | "assistant" | "tool", "content": ...} in order.
         tools: JSON schemas of functions, for templates that know them.
+        template_values: further variables of the template, such as enable_thinking.
         Raises TemplateError when the model has no template or it fails; else as `generate`.
         """
         session = self.session()
-        return Stream(session, session.add(self.chat_tokens(messages, tools=tools), **options))
+        tokens = self.chat_tokens(messages, tools=tools, template_values=template_values)
+        return Stream(session, session.add(tokens, **options))
 
     def agenerate(self, prompt: str | Sequence[int], **options: Unpack[Options]) -> AsyncStream:
         """`generate` for asyncio: `async for piece in model.agenerate(...)`."""
@@ -128,12 +131,15 @@ class Model:
         messages: Sequence[Message],
         *,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        template_values: Mapping[str, Any] | None = None,
         **options: Unpack[Options],
     ) -> AsyncStream:
         """`chat` for asyncio."""
         from qingyu.engine.async_stream import AsyncStream
 
-        return AsyncStream(self.chat(messages, tools=tools, **options))
+        return AsyncStream(
+            self.chat(messages, tools=tools, template_values=template_values, **options)
+        )
 
     def session(self) -> Session:
         """Several generations in one batch; see `Session`."""
@@ -160,6 +166,7 @@ class Model:
         messages: Sequence[Message],
         *,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        template_values: Mapping[str, Any] | None = None,
         add_generation_prompt: bool = True,
     ) -> list[int]:
         """The prompt `chat` would use, as token ids."""
@@ -180,7 +187,11 @@ class Model:
                 )
             )
         return self.template.render_tokens(
-            self.tokenizer, messages, tools=tools, add_generation_prompt=add_generation_prompt
+            self.tokenizer,
+            messages,
+            tools=tools,
+            add_generation_prompt=add_generation_prompt,
+            **(template_values or {}),
         )
 
     # Probabilities.

@@ -28,6 +28,7 @@ from qingyu.text import pick
 
 # First guess of how many tokens hold the nucleus; multiplied by 8 until it is enough.
 _NUCLEUS_GUESS = 64
+_BLOCK = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,10 +203,10 @@ class Sampler:
             return int(ids[self._pick(weights[:keep])])
         largest = logits.max()
         if self._top_p >= 1.0 and self._min_p <= 0.0:
-            return self._pick(self._weigh(logits, largest, self._buffer()))
+            return self._pick_of_all(self._block_weights(logits, largest))
         total = 0.0
         if self._top_p < 1.0:
-            total = float(self._weigh(logits, largest, self._buffer()).sum(dtype=np.float64))
+            total = float(self._block_weights(logits, largest).sum())
         count = min(_NUCLEUS_GUESS, self._vocab_size)
         while True:
             ids, values = _native.select_top(logits, count)
@@ -215,11 +216,24 @@ class Sampler:
                 return int(ids[self._pick(weights[:keep])])
             count = min(count * 8, self._vocab_size)
 
-    def _buffer(self) -> NDArray[np.float32]:
-        """Room for the whole vocabulary, kept from token to token."""
+    def _block_weights(
+        self, logits: NDArray[np.float32], largest: np.float32
+    ) -> NDArray[np.float64]:
+        """Weights of the whole vocabulary, into a buffer, summed over blocks of 256 tokens."""
         if self._weights is None:
-            self._weights = np.empty(self._vocab_size, dtype=np.float32)
-        return self._weights
+            blocks = -(-self._vocab_size // _BLOCK)
+            self._weights = np.zeros((blocks, _BLOCK), dtype=np.float32)
+        self._weigh(logits, largest, self._weights.reshape(-1)[: self._vocab_size])
+        sums: NDArray[np.float64] = self._weights.sum(axis=1, dtype=np.float64)
+        return sums
+
+    def _pick_of_all(self, blocks: NDArray[np.float64]) -> int:
+        """A token, drawn in proportion to the buffered weights: first its block, then the
+        token in it. A running sum over the vocabulary would take ten times as long."""
+        assert self._weights is not None
+        place, rest = self._find(blocks, self._random.random())
+        inner, _ = self._find(self._weights[place], rest)
+        return place * _BLOCK + inner
 
     def _weigh(
         self,
@@ -253,14 +267,22 @@ class Sampler:
 
     def _pick(self, weights: NDArray[np.float32]) -> int:
         """A place, drawn in proportion to the weights."""
+        return self._find(weights, self._random.random())[0]
+
+    @staticmethod
+    def _find(weights: NDArray[np.floating], share: float) -> tuple[int, float]:
+        """The place at which the weights up to there make up more than `share` (0 to 1) of
+        all, and how far into that place's own weight the share reaches (0 to 1)."""
         cumulative = np.cumsum(weights, dtype=np.float64)
         total = float(cumulative[-1])
         if not total > 0.0:
             raise _no_choice(total)
-        place = int(np.searchsorted(cumulative, self._random.random() * total, side="right"))
+        wanted = share * total
+        place = int(np.searchsorted(cumulative, wanted, side="right"))
         if place == len(cumulative):  # rounding reached the total: the last with any weight
             place = int(np.searchsorted(cumulative, total, side="left"))
-        return place
+        before = float(cumulative[place - 1]) if place else 0.0
+        return place, min(1.0, (wanted - before) / (float(cumulative[place]) - before))
 
 
 class Penalties:

@@ -88,6 +88,8 @@ class Session:
             limit = self._core.limit
             raise ContextFullError(prompt=len(prompt), limit=limit, room=limit - 1)
         request = Request.of(**options)
+        if request.stop_tokens:
+            checked_tokens(list(request.stop_tokens), self._vocab_size, what="stop_tokens")
         generation = Generation(
             prompt,
             request,
@@ -170,7 +172,8 @@ class Session:
             if len(decoding) == len(self._running):
                 self._decode_plan = plan
             else:
-                room = max(self._chunk_tokens - len(decoding), _MIN_PROMPT_TOKENS)
+                least = min(_MIN_PROMPT_TOKENS, self._chunk_tokens)
+                room = max(self._chunk_tokens - len(decoding), least)
                 plan.add_prompts([one for one in self._running if one.prefilling], room)
         plan.fill()
         return plan
@@ -184,7 +187,9 @@ class Session:
             else:
                 running.append(generation)
         self._running = running
-        self._waiting = [one for one in self._waiting if not one.finished]
+        # In place: another thread may be adding.
+        for generation in [one for one in self._waiting if one.finished]:
+            self._waiting.remove(generation)
         self._decode_plan = None
 
     def _settle(self, core: Core) -> None:
@@ -265,14 +270,16 @@ def _choose(generation: Generation, logits: NDArray[np.float32]) -> None:
         generation.fail(error)
 
 
-def checked_tokens(tokens: Sequence[int] | NDArray[np.integer], vocab_size: int) -> list[int]:
+def checked_tokens(
+    tokens: Sequence[int] | NDArray[np.integer], vocab_size: int, *, what: str = "prompt"
+) -> list[int]:
     """Token ids as a list of int. Raises InvalidRequestError when empty or out of range."""
     array = np.asarray(tokens)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         raise InvalidRequestError(
             pick(
-                "a prompt is at least one token: a sequence of integers, not empty",
-                "提示至少要有一个词元：非空的整数序列",
+                f"{what} must be at least one token: a sequence of integers, not empty",
+                f"{what} 至少要有一个词元：非空的整数序列",
             )
         )
     smallest, largest = int(array.min()), int(array.max())
@@ -280,8 +287,8 @@ def checked_tokens(tokens: Sequence[int] | NDArray[np.integer], vocab_size: int)
         wrong = smallest if smallest < 0 else largest
         raise InvalidRequestError(
             pick(
-                f"token {wrong} is not in the vocabulary of {vocab_size}",
-                f"词元 {wrong} 不在大小为 {vocab_size} 的词表中",
+                f"{what} has token {wrong}, which is not in the vocabulary of {vocab_size}",
+                f"{what} 中的词元 {wrong} 不在大小为 {vocab_size} 的词表中",
             )
         )
     ids: list[int] = array.tolist()

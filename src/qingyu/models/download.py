@@ -15,23 +15,28 @@ import errno
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
 
 from qingyu.errors import DiskSpaceError, DownloadError, HashMismatchError
 from qingyu.models.hashes import Progress, no_progress, read_json, write_atomically
 from qingyu.models.reference import is_sha256
+from qingyu.models.web import (
+    Reply,
+    TransientError,
+    ask,
+    content_range,
+    number,
+    refuse_status,
+    shown,
+    strong_etag,
+)
 from qingyu.text import pick
 
 if TYPE_CHECKING:
     import httpx
-
-_REDIRECTS = (301, 302, 303, 307, 308)
-_TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
 
 def free_disk(folder: Path) -> int:
@@ -83,25 +88,6 @@ class _PartState:
     total: int | None = None
 
 
-class _TransientError(Exception):
-    """Worth another try; `after` is how long the server asks to wait, in seconds."""
-
-    def __init__(self, reason: str, after: float | None = None, *, answered: bool = True) -> None:
-        super().__init__(reason)
-        self.after = after
-        self.answered = answered
-
-
-@dataclass
-class _Reply:
-    """An answer after redirects, its body not read yet."""
-
-    response: httpx.Response
-    linked: str = ""
-    linked_size: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
 def _sidecar(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
@@ -122,125 +108,11 @@ def _load_state(part: Path, url: str) -> _PartState | None:
     return state if sound and state.url == url else None
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _strong_etag(text: str | None) -> str:
-    return text if text and text.startswith('"') and len(text) < 400 else ""
-
-
-def _content_range(text: str | None) -> tuple[int, int] | None:
-    """First byte and total of `bytes 5-9/10`."""
-    unit, _, rest = (text or "").partition(" ")
-    span, _, total = rest.partition("/")
-    begin, _, end = span.partition("-")
-    first, last, size = _number(begin), _number(end), _number(total)
-    if unit != "bytes" or first is None or last is None or size is None or last != size - 1:
-        return None
-    return first, size
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
-
-
-def check_redirect(source: str, location: str) -> str:
-    """The address a redirect leads to. Only http(s), and not from https to http.
-
-    Raises DownloadError.
-    """
-    try:
-        target = urljoin(source, location)
-        scheme, host = urlsplit(target).scheme, urlsplit(target).hostname
-    except ValueError:
-        target, scheme, host = location, "", None
-    if scheme not in ("http", "https") or not host:
-        raise DownloadError(
-            pick(
-                f"{_shown(source)} redirects to {target[:200]!r}, not to http or https; refused",
-                f"{_shown(source)} 重定向到 {target[:200]!r}，不是 http 或 https，已拒绝",
-            )
-        )
-    if urlsplit(source).scheme == "https" and scheme == "http":
-        raise DownloadError(
-            pick(
-                f"{_shown(source)} redirects from https to unprotected http; refused",
-                f"{_shown(source)} 从 https 重定向到不加密的 http，已拒绝",
-            )
-        )
-    return target
-
-
-def _shown(url: str) -> str:
-    """An address for people: without user, password, and signatures in the query."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"
-
-
-@contextmanager
-def _ask(client: httpx.Client, url: str, headers: dict[str, str], limit: int) -> Iterator[_Reply]:
-    """The answer to a GET after at most `limit` redirects."""
-    reply_linked, linked_size = "", None
-    for _ in range(limit + 1):
-        request = client.build_request("GET", url, headers=headers)
-        response = client.send(request, stream=True)
-        try:
-            linked = response.headers.get("x-linked-etag", "")
-            if linked and not reply_linked:
-                reply_linked = linked
-                linked_size = _number(response.headers.get("x-linked-size"))
-            location = response.headers.get("location")
-            if response.status_code not in _REDIRECTS or not location:
-                yield _Reply(response, reply_linked, linked_size, headers)
-                return
-        finally:
-            response.close()
-        target = check_redirect(url, location)
-        if _origin(target) != _origin(url):
-            headers = {name: value for name, value in headers.items() if name != "Authorization"}
-        url = target
-    raise DownloadError(
-        pick(
-            f"{_shown(url)}: more than {limit} redirects; refused",
-            f"{_shown(url)}：重定向超过 {limit} 次，已拒绝",
-        )
-    )
-
-
-def _refuse_status(status: int, url: str, after: str | None) -> None:
-    """Raise for an answer that is not a file."""
-    where = f"{_shown(url)} (HTTP {status})"
-    if status in _TRANSIENT:
-        seconds = _number(after)
-        raise _TransientError(f"HTTP {status}", None if seconds is None else float(seconds))
-    if status in (401, 403):
-        raise DownloadError(
-            pick(
-                f"{where}: not allowed. If the repository asks for an agreement, accept it on its"
-                " page, then set HF_TOKEN to your access token",
-                f"{where}：没有权限。如果仓库要求同意协议，请先在其页面上同意，"
-                "再将 HF_TOKEN 设为您的访问令牌",
-            )
-        )
-    if status in (404, 410):
-        raise DownloadError(
-            pick(
-                f"{where}: no such file; check owner, repository and file name",
-                f"{where}：没有这个文件；请检查所有者、仓库和文件名",
-            )
-        )
-    raise DownloadError(pick(f"{where}: the server refused", f"{where}：服务器拒绝了请求"))
-
-
 def _wrong_size(url: str, got: int, expected: int) -> HashMismatchError:
     return HashMismatchError(
         pick(
-            f"{_shown(url)} has {got:,} bytes, and {expected:,} are expected; it is not that file",
-            f"{_shown(url)} 有 {got:,} 字节，而应为 {expected:,} 字节；不是所需的文件",
+            f"{shown(url)} has {got:,} bytes, and {expected:,} are expected; it is not that file",
+            f"{shown(url)} 有 {got:,} 字节，而应为 {expected:,} 字节；不是所需的文件",
         )
     )
 
@@ -292,7 +164,7 @@ class _Download:
         return self.part.stat().st_size if self.part.is_file() else 0
 
     def once(self, client: httpx.Client) -> Fetched:
-        """One try. Raises _TransientError when another may get further."""
+        """One try. Raises TransientError when another may get further."""
         import httpx
 
         have = self.have()
@@ -302,12 +174,12 @@ class _Download:
             if self.state is not None and self.state.etag:
                 headers["If-Range"] = self.state.etag
         try:
-            with _ask(client, self.url, headers, self.settings.redirects) as reply:
+            with ask(client, self.url, headers, self.settings.redirects) as reply:
                 return self._receive(reply, have)
         except (httpx.TransportError, httpx.StreamError) as error:
             answered = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             reason = str(error) or type(error).__name__
-            raise _TransientError(reason, answered=answered) from error
+            raise TransientError(reason, answered=answered) from error
         except httpx.InvalidURL as error:
             raise DownloadError(
                 pick(f"not an address: {error}", f"不是有效的地址：{error}")
@@ -322,7 +194,7 @@ class _Download:
                 )
             ) from error
 
-    def _receive(self, reply: _Reply, have: int) -> Fetched:
+    def _receive(self, reply: Reply, have: int) -> Fetched:
         response = reply.response
         status = response.status_code
         # A part that the hub now knows under another name is a part of another file.
@@ -344,28 +216,28 @@ class _Download:
         if status == 416 or (status == 206 and changed):
             discard(self.part)
             self.state = None
-            raise _TransientError("the file changed on the server", 0.0)
-        start, total = 0, _number(response.headers.get("content-length"))
+            raise TransientError("the file changed on the server", 0.0)
+        start, total = 0, number(response.headers.get("content-length"))
         if status == 206:
-            span = _content_range(response.headers.get("content-range"))
+            span = content_range(response.headers.get("content-range"))
             if span is None or span[0] != have:
                 discard(self.part)
                 self.state = None
-                raise _TransientError("the server sent another range than asked for", 0.0)
+                raise TransientError("the server sent another range than asked for", 0.0)
             start, total = have, span[1]
         elif status != 200:
-            _refuse_status(status, str(response.url), response.headers.get("retry-after"))
+            refuse_status(status, str(response.url), response.headers.get("retry-after"))
         if response.headers.get("content-encoding", "identity") != "identity":
             raise DownloadError(
                 pick(
-                    f"{_shown(self.url)}: the server compressed the file, which was not asked for",
-                    f"{_shown(self.url)}：服务器压缩了文件，但并未请求压缩",
+                    f"{shown(self.url)}: the server compressed the file, which was not asked for",
+                    f"{shown(self.url)}：服务器压缩了文件，但并未请求压缩",
                 )
             )
         self._check_promises(reply, total)
         self.state = _PartState(
             url=self.url,
-            etag=_strong_etag(response.headers.get("etag")),
+            etag=strong_etag(response.headers.get("etag")),
             linked=reply.linked,
             total=total,
         )
@@ -379,10 +251,10 @@ class _Download:
         return Fetched(
             bytes=self.part.stat().st_size,
             advertised_sha256=self.advertised,
-            url=_shown(str(response.url)),
+            url=shown(str(response.url)),
         )
 
-    def _check_promises(self, reply: _Reply, total: int | None) -> None:
+    def _check_promises(self, reply: Reply, total: int | None) -> None:
         """Refuse before the body what the headers already show to be another file."""
         name = reply.linked or (reply.response.headers.get("etag", "") if self.etag_is_hash else "")
         name = name.removeprefix("W/").strip('"').lower()
@@ -397,9 +269,9 @@ class _Download:
         if self.advertised and self.expected_sha256 not in (None, self.advertised):
             raise HashMismatchError(
                 pick(
-                    f"{_shown(self.url)} now holds another file than recorded: SHA-256"
+                    f"{shown(self.url)} now holds another file than recorded: SHA-256"
                     f" {self.advertised}, recorded {self.expected_sha256}",
-                    f"{_shown(self.url)} 现在的文件与记录不同：SHA-256 为 {self.advertised}，"
+                    f"{shown(self.url)} 现在的文件与记录不同：SHA-256 为 {self.advertised}，"
                     f"记录为 {self.expected_sha256}",
                 )
             )
@@ -419,7 +291,7 @@ class _Download:
                 done += len(block)
                 self.progress("download", done, limit)
         if limit is not None and done < limit:
-            raise _TransientError(f"the connection ended at {done:,} of {limit:,} bytes")
+            raise TransientError(f"the connection ended at {done:,} of {limit:,} bytes")
 
 
 def fetch(
@@ -467,7 +339,7 @@ def fetch(
         while True:
             try:
                 return download.once(client)
-            except _TransientError as error:
+            except TransientError as error:
                 have = download.have()
                 # A try that got further than any before starts the count anew, so a long
                 # download over a bad line ends, and one that never gets further does too.
@@ -477,9 +349,9 @@ def fetch(
                 if failures >= allowed:
                     raise DownloadError(
                         pick(
-                            f"{_shown(url)}: {error}; gave up after {failures} tries."
+                            f"{shown(url)}: {error}; gave up after {failures} tries."
                             f" {have:,} bytes are kept, run the same command to go on",
-                            f"{_shown(url)}：{error}；尝试 {failures} 次后放弃。"
+                            f"{shown(url)}：{error}；尝试 {failures} 次后放弃。"
                             f"已保留 {have:,} 字节，重新运行同一命令即可继续",
                         )
                     ) from error

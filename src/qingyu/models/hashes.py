@@ -73,7 +73,8 @@ def hash_file(path: Path, *, progress: Progress = no_progress) -> tuple[str, Sta
             digest = hashlib.sha256()
             done = 0
             progress("verify", 0, before.size)
-            while block := file.read(_BLOCK):
+            # One byte more than there was: a file that grows meanwhile is noticed, not followed.
+            while block := file.read(min(_BLOCK, before.size + 1 - done)):
                 digest.update(block)
                 done += len(block)
                 progress("verify", done, before.size)

@@ -65,8 +65,12 @@ def is_offline() -> bool:
 
 def _endpoint(variable: str, standard: str) -> str:
     value = os.environ.get(variable, "").strip().rstrip("/") or standard
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, an unfinished IPv6 address
+        sound = False
+    if not sound:
         raise InvalidRequestError(
             pick(
                 f"{variable} is {value!r}; it must be an address such as {standard}",

@@ -5,7 +5,7 @@
     parse_hub("ms:Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf")  # ModelScope
 
 Names become folders and parts of addresses, so they are lists of allowed characters, not of
-forbidden ones: letters, digits, dot, dash, underscore (and plus in file names), never `..`.
+forbidden ones: letters, digits, dot, dash, underscore, plus, never `..`.
 Knows nothing of the catalogue, the store or the network.
 """
 
@@ -21,8 +21,7 @@ from qingyu.text import pick
 Hub = Literal["hf", "ms"]
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-_FILE_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PART_OF_MANY = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 # Device names that Windows gives a meaning of their own, with any extension.
@@ -73,10 +72,10 @@ def _check(text: str, repo: str, file: str) -> None:
     segments = file.split("/")
     safe = (
         all(_SEGMENT.fullmatch(part) and ".." not in part for part in (owner, name))
-        and all(_FILE_SEGMENT.fullmatch(part) and ".." not in part for part in segments)
-        and len(file) <= 400
+        and all(map(is_safe_name, segments))
+        and len(repo) + len(file) <= 190  # together they are a name in the store
     )
-    if not safe or not is_safe_name(segments[-1]):
+    if not safe:
         raise InvalidRequestError(
             pick(
                 f"{text!r} is not a reference to a file on a hub: owner, repository and file are"

@@ -18,7 +18,7 @@ only be plain words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,9 +93,9 @@ class ChatTemplate:
 
     def render(
         self,
-        messages: Sequence[dict[str, Any]],
+        messages: Sequence[Mapping[str, Any]],
         *,
-        tools: Sequence[dict[str, Any]] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
         add_generation_prompt: bool = True,
         **values: Any,
     ) -> str:
@@ -108,9 +108,9 @@ class ChatTemplate:
     def render_tokens(
         self,
         tokenizer: Tokenizer,
-        messages: Sequence[dict[str, Any]],
+        messages: Sequence[Mapping[str, Any]],
         *,
-        tools: Sequence[dict[str, Any]] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
         add_generation_prompt: bool = True,
         **values: Any,
     ) -> list[int]:
@@ -139,8 +139,8 @@ class ChatTemplate:
 
     def _render(
         self,
-        messages: Sequence[dict[str, Any]],
-        tools: Sequence[dict[str, Any]] | None,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None,
         add_generation_prompt: bool,
         values: dict[str, Any],
     ) -> str:
@@ -150,8 +150,8 @@ class ChatTemplate:
             "bos_token": self.bos_token or "",
             "eos_token": self.eos_token or "",
             **values,
-            "messages": list(_checked(messages)),
-            "tools": None if tools is None else list(tools),
+            "messages": [dict(message) for message in _checked(messages)],
+            "tools": None if tools is None else [dict(tool) for tool in tools],
             "add_generation_prompt": add_generation_prompt,
         }
         compiled = self._compiled
@@ -184,7 +184,7 @@ class _Guard:
         """A copy of the value with its strings marked."""
         if isinstance(value, str):
             return self.mark_text(value)
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             return {self.mark(key): self.mark(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.mark(item) for item in value]
@@ -204,10 +204,10 @@ class _Guard:
         return text
 
 
-def _checked(messages: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _checked(messages: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """The messages, each a dict with a role that is a word."""
     for number, message in enumerate(messages):
-        role = message.get("role") if isinstance(message, dict) else None
+        role = message.get("role") if isinstance(message, Mapping) else None
         if not isinstance(role, str) or not _ROLE.fullmatch(role):
             raise InvalidRequestError(
                 pick(
@@ -227,7 +227,7 @@ def _unused_character(values: Any) -> str:
         if isinstance(value, str):
             if not value.isascii():
                 left.difference_update(value)
-        elif isinstance(value, dict):
+        elif isinstance(value, Mapping):
             stack.extend(value.keys())
             stack.extend(value.values())
         elif isinstance(value, list | tuple):

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any
 
 import jinja2
 from jinja2 import nodes
@@ -62,6 +62,11 @@ class _Generator(CodeGenerator):
         self.writeline("environment.tick()")
         super().blockvisit(nodes, frame)
 
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:
+        if node.test is not None:  # a turn that the test rejects is a turn, too
+            node.test = nodes.And(nodes.EnvironmentAttribute("turn"), node.test)
+        super().visit_For(node, frame)
+
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         self.write("environment.joined((")
         for part in node.nodes:
@@ -91,7 +96,7 @@ class _Generator(CodeGenerator):
 class _Generation(Extension):
     """`{% generation %}` marks what a model said, for training; here it is only tolerated."""
 
-    tags: ClassVar[set[str]] = {"generation"}
+    tags = {"generation"}  # noqa: RUF012 (the base class has it so)
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)
@@ -147,6 +152,11 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         if time.thread_time() > _budget.deadline:
             raise LimitError(f"longer than {MAX_SECONDS:g} seconds")
 
+    @property
+    def turn(self) -> bool:
+        self.tick()
+        return True
+
     def grown(self, value: Any) -> Any:
         """The value, if it is not too large. Its parts were checked when they were built."""
         if isinstance(value, str):
@@ -168,7 +178,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """`~`: the parts as one text."""
         return self.grown("".join(_collected(parts)))
 
-    def concat(self, parts: Iterable[str]) -> str:  # type: ignore[override]
+    def concat(self, parts: Iterable[str]) -> str:
         """The output of the template, of a macro or of a block."""
         text: str = self.grown("".join(_collected(parts)))
         return text
@@ -182,6 +192,17 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         elif operator == "%" and isinstance(left, str):
             _check_percent(left, right)
         return self.grown(super().call_binop(context, operator, left, right))
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        function = super().wrap_str_format(value)
+        if function is None:
+            return None
+
+        def checked(*args: Any, **kwargs: Any) -> str:
+            _check_method(value.__self__, "format", args, kwargs)
+            return function(*args, **kwargs)
+
+        return checked
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         owner = getattr(__obj, "__self__", None)
@@ -269,7 +290,7 @@ def _check_method(text: str, name: str, args: tuple[Any, ...], kwargs: Any) -> t
     elif name == "expandtabs":
         width = max([8, *(v for v in (*args, *kwargs.values()) if isinstance(v, int))])
         _check(len(text) + text.count("\t") * width, MAX_TEXT, "characters")
-    elif name in ("format", "format_map"):
+    elif name == "format":
         if re.search(r"[:!][^{}]*\{", text):
             raise LimitError("a format within a format")
         _check_format(text, text.count("{"), [args, kwargs])
@@ -284,35 +305,12 @@ def _check_method(text: str, name: str, args: tuple[Any, ...], kwargs: Any) -> t
 
 # Filters that take a text as a whole; the others take it apart character by character.
 _WHOLE_TEXT = frozenset(
-    [
-        "abs",
-        "capitalize",
-        "center",
-        "count",
-        "d",
-        "default",
-        "e",
-        "escape",
-        "first",
-        "float",
-        "forceescape",
-        "format",
-        "indent",
-        "int",
-        "last",
-        "length",
-        "lower",
-        "replace",
-        "safe",
-        "string",
-        "title",
-        "tojson",
-        "trim",
-        "truncate",
-        "upper",
-        "urlencode",
-    ]
-)
+    {
+        "abs", "capitalize", "center", "count", "d", "default", "e", "escape", "first", "float",
+        "forceescape", "format", "indent", "int", "last", "length", "lower", "replace", "safe",
+        "string", "title", "tojson", "trim", "truncate", "upper", "urlencode",
+    }
+)  # fmt: skip
 _SIZED = frozenset({"batch", "center", "indent", "round", "slice"})
 
 

@@ -56,12 +56,8 @@ class Vocabulary:
             text or f"[EMPTY_{i}]" for i, text in enumerate(gguf.get("tokenizer.ggml.tokens", list))
         ]
         size = len(texts)
-        if not size or len(set(texts)) != size:
-            raise _wrong(
-                gguf,
-                f"the vocabulary of {size} tokens is empty or has the same token twice",
-                f"词表（{size} 个词元）为空或有重复词元",
-            )
+        if not size:
+            raise _wrong(gguf, "the vocabulary is empty", "词表为空")
         kinds = _numbers(gguf, "tokenizer.ggml.token_type", size, "i") or [NORMAL] * size
         if not all(NORMAL <= kind <= BYTE for kind in set(kinds)):
             raise _wrong(gguf, "a token's type is not 1 to 6", "有词元的类型不在 1 到 6 之间")
