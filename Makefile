@@ -52,7 +52,7 @@ sanitize: $(VENV)/.installed ## the core's own tests under address and undefined
 	@$(CMAKE) -S native -B build/sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 		-DQINGYU_SANITIZE=ON -DQINGYU_TESTS=ON -DQINGYU_MODULE=OFF
 	@$(CMAKE) --build build/sanitize --parallel $(JOBS)
-	@cd build/sanitize && $(if $(wildcard $(BIN)/ctest),$(abspath $(BIN)/ctest),ctest) --output-on-failure
+	@cd build/sanitize && $(if $(wildcard $(BIN)/ctest),$(abspath $(BIN)/ctest),ctest) --output-on-failure --timeout 900
 
 docs: $(VENV)/.dev ## write the generated pages anew
 	$(BIN)/python scripts/generate_docs.py

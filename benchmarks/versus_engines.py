@@ -198,9 +198,15 @@ def measure_group(
         limits: list[dict[str, Any]] = []
         for number in range(-1, arguments.repeats):  # the first round is a warm-up
             tokens = [rng.randrange(300, 1000) for _ in range(PROMPT + NEW)]
-            for name, worker in live.items():
+            for name, worker in list(live.items()):
                 others = {n: w.cpu_seconds() for n, w in live.items() if n != name}
-                round_figures = one_round(worker, tokens)
+                try:
+                    round_figures = one_round(worker, tokens)
+                except EngineError as error:
+                    result["engines"][name] = {"error": str(error)}
+                    print(f"  {name}: {error}", flush=True)
+                    del live[name], figures[name]
+                    continue
                 if number < 0:
                     continue
                 for key, value in round_figures.items():
@@ -217,12 +223,12 @@ def measure_group(
             figures[name]["base_bytes"] = worker.started["resident"]
     if limits:
         result["limits"] = {k: median(x[k] for x in limits) for k in ("bandwidth", "int8_peak")}
+    result["engines"] |= figures
     for _ in range(loads - 1):
         for name in figures:
             engine, _, flash = name.partition(", flash ")
             with start(engine, flash or "default") as worker:
                 figures[name]["load_seconds"].append(worker.loaded["seconds"])
-    result["engines"] |= figures
 
 
 def one_round(worker: Worker, tokens: list[int]) -> dict[str, float]:

@@ -37,7 +37,9 @@ void cut_activations(Cutter& cut, size_t tokens, size_t columns, Activations& a)
   a.floats = cut.take<float>(tokens * columns);
 }
 
-int padded(int n) { return (n + kLanes - 1) / kLanes * kLanes; }
+// Floats from one token's row of `n` to the next: an odd number of cache lines, because powers of
+// two would put the same columns of all tokens into the same few cache sets.
+size_t stride_of(int n) { return static_cast<size_t>(n / kLanes | 1) * kLanes; }
 
 }  // namespace
 
@@ -71,14 +73,14 @@ void Context::make_room(int tokens) {
   Mapping memory;
   for (int pass = 0; pass < 2; pass++) {
     Cutter cut{pass ? memory.data() : nullptr};
-    x_ = cut.take<float>(n * static_cast<size_t>(c.embedding_size));
-    out_ = cut.take<float>(n * static_cast<size_t>(c.embedding_size));
-    q_ = cut.take<float>(n * static_cast<size_t>(c.num_heads * c.head_size));
-    attended_ = cut.take<float>(n * static_cast<size_t>(c.num_heads * c.head_size));
-    k_ = cut.take<float>(n * static_cast<size_t>(c.num_kv_heads * c.head_size));
-    v_ = cut.take<float>(n * static_cast<size_t>(c.num_kv_heads * c.head_size));
-    gate_ = cut.take<float>(n * static_cast<size_t>(padded(c.feed_forward_size)));
-    up_ = cut.take<float>(n * static_cast<size_t>(padded(c.feed_forward_size)));
+    x_ = cut.take<float>(n * stride_of(c.embedding_size));
+    out_ = cut.take<float>(n * stride_of(c.embedding_size));
+    q_ = cut.take<float>(n * stride_of(c.num_heads * c.head_size));
+    attended_ = cut.take<float>(n * stride_of(c.num_heads * c.head_size));
+    k_ = cut.take<float>(n * stride_of(c.num_kv_heads * c.head_size));
+    v_ = cut.take<float>(n * stride_of(c.num_kv_heads * c.head_size));
+    gate_ = cut.take<float>(n * stride_of(c.feed_forward_size));
+    up_ = cut.take<float>(n * stride_of(c.feed_forward_size));
     cosine_ = cut.take<float>(n * static_cast<size_t>(c.rope_size / 2));
     sine_ = cut.take<float>(n * static_cast<size_t>(c.rope_size / 2));
     cut_activations(cut, n, static_cast<size_t>(widest_), shared_);
@@ -139,10 +141,10 @@ struct Context::Pass {
   const Kernels& k = *model.kernels;
   Member& own = context.members_[static_cast<size_t>(member)];
   const bool single = count == 1;
-  const size_t width = static_cast<size_t>(c.embedding_size);
-  const size_t q_width = static_cast<size_t>(c.num_heads * c.head_size);
-  const size_t kv_width = static_cast<size_t>(c.num_kv_heads * c.head_size);
-  const size_t inner = static_cast<size_t>(c.feed_forward_size);
+  const size_t width = stride_of(c.embedding_size);  // floats from token to token
+  const size_t q_width = stride_of(c.num_heads * c.head_size);
+  const size_t kv_width = stride_of(c.num_kv_heads * c.head_size);
+  const size_t inner = stride_of(c.feed_forward_size);
   const Share tokens{single ? 1 : count, single ? 0 : member, single ? 1 : team.size};
   Activations input = single ? own.activations : context.shared_;  // the same buffers for all
 
@@ -160,7 +162,7 @@ struct Context::Pass {
     for (int t = tokens.first; t < tokens.last; t++) {
       dequantize_row(model.embedding, rows[t].token, x(t));
       if (c.embedding_scale != 1)
-        for (size_t i = 0; i < width; i++) x(t)[i] *= c.embedding_scale;
+        for (int i = 0; i < c.embedding_size; i++) x(t)[i] *= c.embedding_scale;
       float* cosine = single ? own.cosine : context.cosine_ + static_cast<size_t>(t * half);
       float* sine = single ? own.sine : context.sine_ + static_cast<size_t>(t * half);
       for (int i = 0; i < half; i++) {
@@ -185,9 +187,9 @@ struct Context::Pass {
     if (!single) team.barrier();
   }
 
-  void plain_input(const float* from, size_t columns, unsigned needs) {
-    start_input(count, static_cast<int>(columns), needs);
-    k.prepare(from, columns, tokens.first, tokens.last, input);
+  void plain_input(const float* from, int columns, size_t stride, unsigned needs) {
+    start_input(count, columns, needs);
+    k.prepare(from, stride, tokens.first, tokens.last, input);
     if (!single) team.barrier();
   }
 
@@ -330,14 +332,14 @@ struct Context::Pass {
       team.barrier();
       attend(i);
       team.barrier();
-      plain_input(context.attended_, q_width, needs_of(*layer.attention_output.format));
+      plain_input(context.attended_, c.num_heads * c.head_size, q_width, needs_of(*layer.attention_output.format));
       multiply<1>({{&layer.attention_output, context.out_, width}});
       team.barrier();
       add_output();
       norm_input(layer.feed_forward_norm, needs_of(*layer.gate.format) | needs_of(*layer.up.format));
       feed_forward(layer);
       team.barrier();
-      plain_input(context.gate_, inner, needs_of(*layer.down.format));
+      plain_input(context.gate_, c.feed_forward_size, inner, needs_of(*layer.down.format));
       multiply<1>({{&layer.down, context.out_, width}});
       team.barrier();
       add_output();

@@ -218,16 +218,17 @@ void pack_quantized(const uint8_t* data, int rows, int columns, int first, int l
 template <class Element>
 void pack_float(const uint8_t* data, int rows, int columns, int first, int last, uint8_t* out) {
   const size_t bytes = PanelLayout(*find_format(sizeof(Element) == 4 ? Type::F32 : Type::F16), static_cast<size_t>(columns)).bytes;
+  constexpr size_t size = sizeof(Element), run = 64 / size;  // a cache line of each row at a time
+  const size_t width = static_cast<size_t>(columns);
   for (int p = first; p < last; p++) {
     uint8_t* panel = out + static_cast<size_t>(p) * bytes;
-    for (int r = 0; r < kLanes; r++) {
-      const bool here = p * kLanes + r < rows;
-      const uint8_t* row = data + (here ? static_cast<size_t>(p * kLanes + r) : 0) * static_cast<size_t>(columns) * sizeof(Element);
-      for (int k = 0; k < columns; k++) {
-        Element v = 0;
-        if (here) std::memcpy(&v, row + static_cast<size_t>(k) * sizeof(Element), sizeof v);
-        std::memcpy(panel + (static_cast<size_t>(k) * kLanes + static_cast<size_t>(r)) * sizeof v, &v, sizeof v);
-      }
+    const size_t here = static_cast<size_t>(rows - p * kLanes < kLanes ? rows - p * kLanes : kLanes);
+    const uint8_t* from = data + static_cast<size_t>(p) * kLanes * width * size;
+    for (size_t start = 0; start < width; start += run) {
+      const size_t end = start + run < width ? start + run : width;
+      for (size_t r = 0; r < here; r++)
+        for (size_t k = start; k < end; k++)
+          std::memcpy(panel + (k * kLanes + r) * size, from + (r * width + k) * size, size);
     }
   }
 }

@@ -144,8 +144,9 @@ void unpack_panel(const uint8_t* panel, const PanelLayout& at, int first, int la
 
 // NT tokens times `blocks` unpacked blocks. x, scale, ... point at the tile's first block.
 template <int NT, int SUBS, bool MINIMUM, bool WIDE>
-void quantized_tile(Unpacked w, int blocks, const int8_t* codes, const float* scale,
+void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const float* scale,
                     const int32_t* minus, const float* sums, float* y, size_t stride, bool first) {
+  Unpacked w = from;
   F sum[NT];
   UNROLL for (int t = 0; t < NT; t++) sum[t] = first ? f_zero() : f_load(y + stride * t);
   for (int b = 0; b < blocks; b++) {
@@ -180,7 +181,7 @@ void quantized_tile(Unpacked w, int blocks, const int8_t* codes, const float* sc
   UNROLL for (int t = 0; t < NT; t++) f_store(y + stride * t, sum[t]);
 }
 
-using QuantizedTile = void (*)(Unpacked, int, const int8_t*, const float*, const int32_t*,
+using QuantizedTile = void (*)(const Unpacked&, int, const int8_t*, const float*, const int32_t*,
                                const float*, float*, size_t, bool);
 
 template <int SUBS, bool MINIMUM, bool WIDE, int... NT>

@@ -115,9 +115,15 @@ def test_a_second_prompt_takes_what_the_first_computed() -> None:
     longer = [*prompt, *cold.tokens[:-1], 7, 8]
     context.forwards.clear()
     result = model.generate(longer, max_tokens=5).read()
+    assert result.stop_reason == "length"
     assert result.cached_tokens == 50 + len(cold.tokens) - 1
     assert context.forwards[0] == 2
     assert list(result.tokens) == greedy(longer, 5)
+    # The last token of an answer was chosen, but never computed.
+    whole = [*longer, *result.tokens, 5]
+    again = model.generate(whole, max_tokens=5).read()
+    assert again.cached_tokens == len(longer) + len(result.tokens) - 1
+    assert list(again.tokens) == greedy(whole, 5)
     shorter = [*prompt[:21], 99]
     result = model.generate(shorter, max_tokens=5).read()
     assert result.cached_tokens == 21

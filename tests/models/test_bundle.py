@@ -173,6 +173,17 @@ def test_unsound_bundles_import_nothing(
     assert not (tmp_path / "x.gguf").exists()
 
 
+def test_nothing_hides_between_members(tmp_path: Path, there: ModelStore) -> None:
+    bundle = write(tmp_path / "a", [listed()], [("tiny.gguf", BODY)])
+    data = bytearray(bundle.read_bytes())
+    begin = data.index(BODY) + len(BODY)
+    assert not any(data[begin : begin + 120])
+    data[begin + 5] = 1
+    bundle.write_bytes(data)
+    with pytest.raises(ModelFileError, match="between its members"):
+        import_bundle(bundle, store=there)
+
+
 def test_one_wrong_byte_imports_nothing(tmp_path: Path, there: ModelStore) -> None:
     """Not even the sound models before it."""
     wrong = BODY[:-1] + bytes([BODY[-1] ^ 1])

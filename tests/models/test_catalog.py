@@ -87,7 +87,7 @@ def test_other_kinds_of_names(text: str) -> None:
     "text",
     [
         *("hf:", "hf:owner", "hf:owner/repo", "hf:owner/repo/", "hf:/repo/a.gguf"),
-        *("hf:../repo/a.gguf", "hf:owner/../a.gguf", "hf:owner/repo/../a.gguf", "ms:o/r/..gguf"),
+        *("hf:../repo/a.gguf", "hf:owner/../a.gguf", "hf:owner/repo/../a.gguf", "ms:o/r/a..b.gguf"),
         *("hf:owner/repo/a/../../b.gguf", "hf:owner/repo//etc/x.gguf", "o/r:../a.gguf"),
         *("hf:owner/repo/a b.gguf", "hf:owner/repo/a%2e%2e.gguf", "hf:owner/repo/a\\b.gguf"),
         *("hf:owner/repo/a\0.gguf", "hf:owner/repo/a\n.gguf", "hf:owner/repo/模型.gguf"),

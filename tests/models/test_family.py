@@ -318,7 +318,7 @@ def test_experts(describe_file: Describe) -> None:
     with pytest.raises(UnsupportedModelError, match="mixture of experts"):
         describe_file("llama", {"llama.expert_count": 8})
     shapes = tensors("llama") | {"blk.0.ffn_gate_exps.weight": (64, 96, 8)}
-    with pytest.raises(UnsupportedModelError, match="blk.0.ffn_gate_exps.weight"):
+    with pytest.raises(UnsupportedModelError, match="ffn_gate_exps"):
         describe_file("llama", shapes=shapes)
 
 
@@ -332,7 +332,7 @@ BAD_KEYS: list[tuple[dict[str, Any], str]] = [
     ({"llama.block_count": True}, "llama.block_count is True"),
     ({"llama.embedding_length": 1 << 21}, "llama.embedding_length is"),
     ({"llama.feed_forward_length": None}, "feed_forward_length is missing"),
-    ({"llama.attention.head_count": 5}, "attention.key_length is missing"),
+    ({"llama.attention.head_count": 6}, "attention.key_length is missing"),
     ({"llama.attention.head_count_kv": 3}, "4 heads cannot share 3"),
     ({"llama.attention.key_length": 1 << 19}, "more than"),
     ({"llama.context_length": 0}, "llama.context_length is 0"),
@@ -394,5 +394,5 @@ def test_types(describe_file: Describe) -> None:
         describe_file("llama", types={name: type_})
     with pytest.raises(UnsupportedModelError, match="is of type MXFP4; supported are BF16, F16"):
         describe_file("llama", types={name: GGMLType.MXFP4})
-    with pytest.raises(UnsupportedModelError, match="output_norm.weight is of type Q8_0"):
+    with pytest.raises(UnsupportedModelError, match="is of type Q8_0"):
         describe_file("llama", types={"output_norm.weight": GGMLType.Q8_0})

@@ -162,6 +162,7 @@ def test_a_part_is_kept_for_each_hub(
 ) -> None:
     use_catalog(monkeypatch, tiny_entry())
     hf.serve(HF_PATH, Answer(BODY, cut=5000), Answer(status=503))
+    ms.serve(MS_PATH, Answer(BODY, cut=100), Answer(status=503))
     with pytest.raises(DownloadError):
         pull("tiny", settings=QUICK)
     hf.serve(HF_PATH, Answer(BODY))

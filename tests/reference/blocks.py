@@ -72,7 +72,11 @@ def random_blocks(
         raw = random_bits(kind, rows=rows, columns=columns, rng=rng, scale=1.0)
         scale = std / float(quants.dequantize(raw, kind).std())
         blocks = raw.reshape(-1, GGML_QUANT_SIZES[kind][1])
-        set_scales(kind, blocks, scale * rng.uniform(0.7, 1.3, len(blocks)))
+        scales = scale * rng.uniform(0.7, 1.3, len(blocks))
+        if kind == T.IQ4_NL:
+            # Its levels have a mean; signs as real files have them take it away.
+            scales *= rng.choice([-1.0, 1.0], len(blocks))
+        set_scales(kind, blocks, scales)
         return raw
     values = (rng.standard_normal((rows, columns)) * std).astype(np.float32)
     return quants.quantize(values, kind)

@@ -26,8 +26,8 @@ from qingyu import _native
 from qingyu.errors import InvalidRequestError, ModelFileError, QingyuError
 from qingyu.text import pick
 
-# First guess of how many tokens hold the nucleus; multiplied by 8 until it is enough.
-_NUCLEUS_GUESS = 64
+# How many tokens may hold what top-p and min-p keep; if the last is too few, all are sorted.
+_NUCLEUS_GUESSES = (64, 512)
 _BLOCK = 256
 
 
@@ -207,14 +207,30 @@ class Sampler:
         total = 0.0
         if self._top_p < 1.0:
             total = float(self._block_weights(logits, largest).sum())
-        count = min(_NUCLEUS_GUESS, self._vocab_size)
-        while True:
+        for count in _NUCLEUS_GUESSES:
+            count = min(count, self._vocab_size)
             ids, values = _native.select_top(logits, count)
             weights = self._weigh(values, largest)
             keep = self._kept(weights, total)
             if keep < count or count == self._vocab_size:
                 return int(ids[self._pick(weights[:keep])])
-            count = min(count * 8, self._vocab_size)
+        return self._pick_of_many(logits, largest, total)
+
+    def _pick_of_many(self, logits: NDArray[np.float32], largest: np.float32, total: float) -> int:
+        """The same when many tokens are kept: sorting weights without their ids is far faster
+        than finding the ids in order. Of equals at the border the smaller ids are kept."""
+        if self._top_p >= 1.0:
+            self._block_weights(logits, largest)
+        assert self._weights is not None
+        weights = self._weights.reshape(-1)[: self._vocab_size]
+        falling = np.sort(weights)[::-1]
+        keep = self._kept(falling, total)
+        border = falling[keep - 1]
+        kept = weights > border
+        equals = np.flatnonzero(weights == border)
+        kept[equals[: keep - np.count_nonzero(kept)]] = True
+        ids = np.flatnonzero(kept)
+        return int(ids[self._pick(weights[ids])])
 
     def _block_weights(
         self, logits: NDArray[np.float32], largest: np.float32

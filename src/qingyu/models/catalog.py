@@ -8,12 +8,9 @@ Does not know what is on this machine (`store.py`) nor how to bring it (`pull.py
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from qingyu.models.reference import HubReference, hub_reference, is_safe_name, is_sha256
@@ -71,6 +68,8 @@ def _source(fields: dict[str, Any]) -> Source:
 
 def parse(text: str) -> tuple[Entry, ...]:
     """Entries of a catalogue in TOML. It ships with Qingyu, so a fault in it is a bug of ours."""
+    import tomllib
+
     entries = []
     for fields in tomllib.loads(text)["model"]:
         sources = tuple(_source(dict(source)) for source in fields.pop("source"))
@@ -94,6 +93,8 @@ def parse(text: str) -> tuple[Entry, ...]:
 @cache
 def catalog() -> tuple[Entry, ...]:
     """The catalogue that ships with Qingyu, in its order."""
+    from importlib import resources
+
     text = resources.files("qingyu.models").joinpath("catalog.toml").read_text(encoding="utf-8")
     return parse(text)
 
@@ -109,6 +110,8 @@ def find(name: str, entries: tuple[Entry, ...] | None = None) -> Entry | None:
 
 def close_names(name: str, *, also: Iterable[str] = ()) -> list[str]:
     """Up to three known names, or names of `also`, that look like the one given."""
+    import difflib
+
     known = {alias.lower(): entry.name for entry in catalog() for alias in entry.aliases}
     known |= {entry.name.lower(): entry.name for entry in catalog()}
     known |= {other.lower(): other for other in also}

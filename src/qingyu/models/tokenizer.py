@@ -63,7 +63,8 @@ class Tokenizer:
         self._vocabulary = vocabulary
         self._space_prefix = space_prefix
         self._encode_piece: Encoder = lambda text: []
-        self._absent_bytes = b""
+        self._present_bytes = b""
+        self._absent_bytes = False
         self._bytes: list[bytes | None] = [None] * self.vocab_size
         # Longest first: that is the order in which they are looked for.
         matched = (UNKNOWN, CONTROL, USER_DEFINED)
@@ -119,7 +120,8 @@ class Tokenizer:
             return result
 
         self._encode_piece = encode
-        self._absent_bytes = bytes(b for b in range(256) if BYTE_CHARACTERS[b] not in ids)
+        self._present_bytes = bytes(b for b in range(256) if BYTE_CHARACTERS[b] in ids)
+        self._absent_bytes = len(self._present_bytes) < 256
         wanted = pre.add_bos if vocabulary.add_bos is None else vocabulary.add_bos
         self.add_bos = wanted and self.bos_id is not None
 
@@ -154,7 +156,15 @@ class Tokenizer:
         Raises InvalidRequestError when the vocabulary cannot express a character (nothing is
         dropped in silence) or the text is no valid Unicode.
         """
-        self._check(text)
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequestError(
+                pick(
+                    f"the text is not valid Unicode at character {error.start}",
+                    f"文本第 {error.start} 个字符不是有效的 Unicode",
+                )
+            ) from None
         wanted = self.add_bos if add_bos is None else add_bos
         ids = [self.bos_id] if wanted and self.bos_id is not None else []
         space = self._space_prefix  # before the text, and after every special token
@@ -165,15 +175,18 @@ class Tokenizer:
                 continue
             if self.kind == "llama":
                 part = (" " + part if space else part).replace(" ", SPACE)
+            self._refuse_absent(part, text)
             ids += self._encode_piece(part)
             space = False
         return ids
 
     def _parts(self, text: str, special: bool, barrier: str | None) -> Iterable[str | int]:
-        parts = _split(text, self._specials if special else self._user_defined)
+        specials = self._specials if special else self._user_defined
+        if barrier is not None:  # a name of one character has no inside for a barrier
+            specials = [e for e in specials if len(e[0]) > 1 or e in self._user_defined]
+        parts = _split(text, specials)
         if barrier is None or barrier not in text:
             return parts
-        # (a name of one character has no inside for a barrier; no model has such a token)
         result: list[str | int] = []
         for part in parts:
             if isinstance(part, str) and barrier in part:
@@ -182,25 +195,16 @@ class Tokenizer:
                 result.append(part)
         return result
 
-    def _check(self, text: str) -> None:
-        """Refuse text with characters the vocabulary cannot express, or lone surrogates."""
-        try:
-            raw = text.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidRequestError(
-                pick(
-                    f"the text is not valid Unicode at character {error.start}",
-                    f"文本第 {error.start} 个字符不是有效的 Unicode",
-                )
-            ) from None
+    def _refuse_absent(self, part: str, text: str) -> None:
+        """Refuse a character of `part` that the vocabulary cannot express."""
         absent: str | None = None
         if self.kind == "llama":
-            absent = self._pieces.missing(text.replace(" ", SPACE))
+            absent = self._pieces.missing(part)
         elif self._absent_bytes:
             # translate deletes all the bytes it may; what is left is absent
-            left = raw.translate(None, bytes(set(range(256)) - set(self._absent_bytes)))
+            left = part.encode().translate(None, self._present_bytes)
             if left:
-                absent = next(c for c in text if any(b in left for b in c.encode()))
+                absent = next(c for c in part if any(b in left for b in c.encode()))
         if absent is not None:
             code = f"U+{ord(absent):04X}"
             raise InvalidRequestError(

@@ -100,9 +100,8 @@ def _numbers(gguf: GGUFFile, key: str, size: int, kind: str) -> list[Any]:
     values = gguf.metadata.get(key)
     if values is None:
         return []
-    if len(values) != size or getattr(values, "dtype", None) is None or (
-        values.dtype.kind not in ("iu" if kind == "i" else "f")
-    ):  # fmt: skip
+    dtype = getattr(values, "dtype", None)
+    if dtype is None or len(values) != size or dtype.kind not in ("iu" if kind == "i" else "f"):
         raise _wrong(
             gguf,
             f"{key} does not have one number for each of {size} tokens",
