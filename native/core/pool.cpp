@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -15,7 +16,8 @@
 namespace qingyu {
 namespace {
 
-constexpr int kSpins = 4000;  // some tens of microseconds of pauses
+// Waiting first spins, which answers within a hundred nanoseconds, for at most `kSpinTime`.
+constexpr auto kSpinTime = std::chrono::microseconds(50);
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -23,6 +25,29 @@ inline void pause() {
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
+}
+
+// Spins until ready() or the time is over; whether it became ready.
+template <class Ready>
+inline bool spin(const Ready& ready) {
+  for (int i = 0; i < 64; i++) {
+    if (ready()) return true;
+    pause();
+  }
+  const auto end = std::chrono::steady_clock::now() + kSpinTime;
+  do {
+    for (int i = 0; i < 16; i++) {
+      if (ready()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return ready();
+}
+
+// For waits that end soon unless another process has the core they need: then it is let through.
+template <class Ready>
+inline void spin_or_yield(const Ready& ready) {
+  while (!spin(ready)) std::this_thread::yield();
 }
 
 class Pool {
@@ -44,22 +69,16 @@ class Pool {
     }
     wake_.notify_all();
     body(0, team_);
-    for (int spins = 0; pending_.load(std::memory_order_acquire) > 0;) {
-      if (++spins < kSpins) pause();
-      else std::this_thread::yield();
-    }
+    spin_or_yield([&] { return pending_.load(std::memory_order_acquire) == 0; });
   }
 
  private:
   void serve(int member, unsigned seen) {
     for (;;) {
-      for (int spins = 0; epoch_.load(std::memory_order_acquire) == seen; spins++) {
-        if (spins < kSpins) {
-          pause();
-        } else {
-          std::unique_lock<std::mutex> lock(sleep_);
-          wake_.wait(lock, [&] { return epoch_.load(std::memory_order_acquire) != seen; });
-        }
+      const auto called = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
+      if (!spin(called)) {
+        std::unique_lock<std::mutex> lock(sleep_);
+        wake_.wait(lock, called);
       }
       seen++;
       if (member < team_.size) (*body_)(member, team_);
@@ -100,10 +119,7 @@ void Team::barrier() {
     generation_.fetch_add(1, std::memory_order_release);
     return;
   }
-  for (int spins = 0; generation_.load(std::memory_order_acquire) == generation;) {
-    if (++spins < kSpins) pause();
-    else std::this_thread::yield();  // another process has the core the last member needs
-  }
+  spin_or_yield([&] { return generation_.load(std::memory_order_acquire) != generation; });
 }
 
 void run_parallel(int size, const std::function<void(int, Team&)>& body) {

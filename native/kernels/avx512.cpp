@@ -56,6 +56,13 @@ inline F f_div(F a, F b) { return _mm512_div_ps(a, b); }
 inline F f_max(F a, F b) { return _mm512_max_ps(a, b); }
 inline F f_min(F a, F b) { return _mm512_min_ps(a, b); }
 inline F f_abs(F v) { return _mm512_abs_ps(v); }
+inline float f_highest(F v) { return _mm512_reduce_max_ps(v); }
+inline float f_sum(F v) {
+  const __m256 a = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+  const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+}
 inline F f_from(I v) { return _mm512_cvtepi32_ps(v); }
 inline F f_zero_below(F v, F x, float limit) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(limit), _CMP_NLT_UQ), v);

@@ -19,7 +19,7 @@ struct AttentionTile {
   int window;                    // 0: none; else only the last `window` positions are seen
   float* scratch;                // attention_scratch(head_size) floats, 64-byte aligned
 };
-constexpr int kMaxAttentionRows = 8;
+constexpr int kMaxAttentionRows = 12;  // 24 sums, two key vectors and a few more: 32 registers
 static constexpr size_t attention_scratch(int head_size) {
   return static_cast<size_t>(kMaxAttentionRows) * (static_cast<size_t>(head_size) + kPageTokens);
 }

@@ -55,6 +55,15 @@ inline F f_div(F x, F y) { LANES x.v[i] /= y.v[i]; return x; }
 inline F f_max(F x, F y) { LANES x.v[i] = x.v[i] > y.v[i] ? x.v[i] : y.v[i]; return x; }
 inline F f_min(F x, F y) { LANES x.v[i] = x.v[i] < y.v[i] ? x.v[i] : y.v[i]; return x; }
 inline F f_abs(F x) { LANES x.v[i] = std::fabs(x.v[i]); return x; }
+inline float f_highest(F x) {
+  for (int i = 1; i < 16; i++) x.v[0] = x.v[0] > x.v[i] ? x.v[0] : x.v[i];
+  return x.v[0];
+}
+inline float f_sum(F x) {
+  for (int step = 8; step > 0; step /= 2)
+    for (int i = 0; i < step; i++) x.v[i] += x.v[i + step];
+  return x.v[0];
+}
 inline F f_from(I x) { F r; LANES r.v[i] = static_cast<float>(x.v[i]); return r; }
 inline F f_zero_below(F x, F at, float limit) { LANES if (at.v[i] < limit) x.v[i] = 0; return x; }
 inline F f_power_of_two(I n) {

@@ -1,21 +1,5 @@
 // Everything that is not a matrix product, over the vector primitives of the including file.
-// Reductions run in 16 lanes which are added in one fixed tree.
-
-inline float lanes_sum(F v) {
-  alignas(64) float a[kLanes];
-  f_store(a, v);
-  for (int step = 8; step > 0; step /= 2)
-    for (int i = 0; i < step; i++) a[i] += a[i + step];
-  return a[0];
-}
-
-inline float lanes_max(F v) {
-  alignas(64) float a[kLanes];
-  f_store(a, v);
-  for (int step = 8; step > 0; step /= 2)
-    for (int i = 0; i < step; i++) a[i] = a[i] > a[i + step] ? a[i] : a[i + step];
-  return a[0];
-}
+// Reductions run in 16 lanes; f_sum adds them in one fixed tree (i with i + 8, then + 4, + 2, + 1).
 
 // exp(x) with a relative error below 2e-7; exactly 0 below -87 (so for -infinity too).
 inline F f_exp(F x) {
@@ -40,7 +24,7 @@ void rms_norm(const float* x, const float* weight, int n, float epsilon, float* 
     const F v = f_load(x + i);
     squares = f_fma(v, v, squares);
   }
-  const float scale = 1.0f / std::sqrt(lanes_sum(squares) / static_cast<float>(n) + epsilon);
+  const float scale = 1.0f / std::sqrt(f_sum(squares) / static_cast<float>(n) + epsilon);
   for (int i = 0; i < n; i += kLanes)
     f_store(out + i, f_mul(f_mul(f_load(x + i), f_set(scale)), f_load(weight + i)));
 }
@@ -90,7 +74,7 @@ void prepare(const float* x, size_t stride, int first, int last, Activations& ou
       const size_t at = static_cast<size_t>(tile_start) * static_cast<size_t>(blocks) +
                         static_cast<size_t>(b * width + in_tile);
       const F v0 = f_load(row + b * kBlock), v1 = f_load(row + b * kBlock + 16);
-      const float largest = lanes_max(f_max(f_abs(v0), f_abs(v1)));
+      const float largest = f_highest(f_max(f_abs(v0), f_abs(v1)));
       const float scale = largest / 127.0f;
       const F inverse = f_set(largest > 0 ? 127.0f / largest : 0.0f);
       const I q0 = i_round(f_mul(v0, inverse)), q1 = i_round(f_mul(v1, inverse));
@@ -121,7 +105,7 @@ void prepare(const float* x, size_t stride, int first, int last, Activations& ou
 //     total = total * c + p  (32 lanes folded to 16);  out = out * c, then fma(value, p) per key
 
 template <int R>
-void attention_page(const AttentionTile& a, int page, F total[R], float maximum[R], float* accumulator,
+void attention_page(const AttentionTile& a, int page, F total[R], float* maximum, float* accumulator,
                     float* probability) {
   const uint16_t* keys = reinterpret_cast<const uint16_t*>(a.pages[page] + a.key_offset);
   const uint16_t* values = reinterpret_cast<const uint16_t*>(a.pages[page] + a.value_offset);
@@ -136,16 +120,16 @@ void attention_page(const AttentionTile& a, int page, F total[R], float maximum[
       high[r] = f_fma(k1, q, high[r]);
     }
   }
-  float correction[R];
   int used = 0;
   const F factor = f_set(a.scale);
+  alignas(64) float before[kLanes] = {}, correction[kLanes] = {};  // by row
   UNROLL for (int r = 0; r < R; r++) {
-    float* p = probability + r * kPageTokens;
     low[r] = f_mul(low[r], factor);
     high[r] = f_mul(high[r], factor);
     const int visible = a.positions[r] - start + 1;  // keys [hidden, visible) are seen
     const int hidden = a.window > 0 ? visible - a.window : 0;
     if (visible < kPageTokens || hidden > 0) {
+      float* p = probability + r * kPageTokens;
       f_store(p, low[r]);
       f_store(p + 16, high[r]);
       for (int i = visible < 0 ? 0 : visible; i < kPageTokens; i++) p[i] = -INFINITY;
@@ -154,19 +138,16 @@ void attention_page(const AttentionTile& a, int page, F total[R], float maximum[
       high[r] = f_load(p + 16);
     }
     if (visible > used) used = visible;
-    const float top = lanes_max(f_max(low[r], high[r]));
-    const float next = top > maximum[r] ? top : maximum[r];
-    const F m = f_set(next);
-    const F c = f_exp(f_sub(f_set(maximum[r]), m));
-    alignas(64) float c_lanes[kLanes];
-    f_store(c_lanes, c);
-    correction[r] = c_lanes[0];
-    maximum[r] = next;
-    low[r] = f_exp(f_sub(low[r], m));
-    high[r] = f_exp(f_sub(high[r], m));
-    f_store(p, low[r]);
-    f_store(p + 16, high[r]);
-    total[r] = f_fma(total[r], c, f_add(low[r], high[r]));
+    const float top = f_highest(f_max(low[r], high[r]));
+    before[r] = maximum[r];
+    maximum[r] = top > maximum[r] ? top : maximum[r];
+  }
+  f_store(correction, f_exp(f_sub(f_load(before), f_load(maximum))));
+  UNROLL for (int r = 0; r < R; r++) {
+    const F m = f_set(maximum[r]), p0 = f_exp(f_sub(low[r], m)), p1 = f_exp(f_sub(high[r], m));
+    f_store(probability + r * kPageTokens, p0);
+    f_store(probability + r * kPageTokens + 16, p1);
+    total[r] = f_fma(total[r], f_set(correction[r]), f_add(p0, p1));
   }
   if (used > kPageTokens) used = kPageTokens;
   int d = 0;
@@ -209,7 +190,7 @@ void attention_rows(const AttentionTile& a) {
   float* accumulator = a.scratch;
   float* probability = a.scratch + R * a.head_size;
   F total[R];
-  float maximum[R];
+  alignas(64) float maximum[kLanes] = {};
   int first = a.positions[0], last = a.positions[0];
   for (int r = 0; r < R; r++) {
     total[r] = f_zero();
@@ -222,7 +203,7 @@ void attention_rows(const AttentionTile& a) {
   for (int page = start / kPageTokens; page <= last / kPageTokens; page++)
     attention_page<R>(a, page, total, maximum, accumulator, probability);
   for (int r = 0; r < R; r++) {
-    const F inverse = f_set(1.0f / lanes_sum(total[r]));
+    const F inverse = f_set(1.0f / f_sum(total[r]));
     for (int d = 0; d < a.head_size; d += kLanes)
       f_store(a.outputs[r] + d, f_mul(f_load(accumulator + r * a.head_size + d), inverse));
   }
@@ -238,6 +219,10 @@ void attention(const AttentionTile& a) {
     case 6: return attention_rows<6>(a);
     case 7: return attention_rows<7>(a);
     case 8: return attention_rows<8>(a);
+    case 9: return attention_rows<9>(a);
+    case 10: return attention_rows<10>(a);
+    case 11: return attention_rows<11>(a);
+    case 12: return attention_rows<12>(a);
   }
 }
 

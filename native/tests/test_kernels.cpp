@@ -173,9 +173,9 @@ CASE(attention_rows) {
       for (uint16_t& v : page) v = f32_to_f16(random_floats(1, rng)[0]);
       pages.push_back(reinterpret_cast<const uint8_t*>(page.data()));
     }
-    const std::vector<float> q = random_floats(static_cast<size_t>(8 * head), rng);
+    const std::vector<float> q = random_floats(static_cast<size_t>(kMaxAttentionRows * head), rng);
     for (int window : {0, 7, 40}) {
-      for (int rows = 1; rows <= 8; rows++) {
+      for (int rows = 1; rows <= kMaxAttentionRows; rows++) {
         std::vector<const float*> queries;
         std::vector<int> positions;
         for (int r = 0; r < rows; r++) {
@@ -183,7 +183,7 @@ CASE(attention_rows) {
           positions.push_back(r == 0 ? length - 1 : static_cast<int>(rng() % static_cast<unsigned>(length)));
         }
         auto run = [&](const Kernels& k, int first, int count) {
-          std::vector<float> out(static_cast<size_t>(8 * head));
+          std::vector<float> out(static_cast<size_t>(kMaxAttentionRows * head));
           std::vector<float*> outputs;
           for (int r = 0; r < count; r++) outputs.push_back(&out[static_cast<size_t>(r * head)]);
           Mapping scratch(attention_scratch(head) * 4, false);
