@@ -201,13 +201,20 @@ def measure_group(
             for name, worker in list(live.items()):
                 others = {n: w.cpu_seconds() for n, w in live.items() if n != name}
                 try:
-                    round_figures = one_round(worker, tokens)
+                    round_figures = one_round(worker, tokens, stream=number >= 0)
                 except EngineError as error:
                     result["engines"][name] = {"error": str(error)}
                     print(f"  {name}: {error}", flush=True)
                     del live[name], figures[name]
                     continue
                 if number < 0:
+                    # What serving one prompt took, before anything else is measured in there.
+                    left = worker.ask("memory")
+                    figures[name] |= {
+                        "peak_bytes": left["peak"],
+                        "resident_bytes": left["resident"],
+                        "base_bytes": worker.started["resident"],
+                    }
                     continue
                 for key, value in round_figures.items():
                     figures[name][key].append(value)
@@ -217,10 +224,6 @@ def measure_group(
             if "qingyu" in live and number >= 0:
                 size = live["qingyu"].loaded["weight_bytes"]
                 limits.append(live["qingyu"].ask("limits", bytes=size, threads=threads))
-        for name, worker in live.items():
-            left = worker.ask("memory")
-            figures[name] |= {"peak_bytes": left["peak"], "resident_bytes": left["resident"]}
-            figures[name]["base_bytes"] = worker.started["resident"]
     if limits:
         result["limits"] = {k: median(x[k] for x in limits) for k in ("bandwidth", "int8_peak")}
     result["engines"] |= figures
@@ -231,7 +234,7 @@ def measure_group(
                 figures[name]["load_seconds"].append(worker.loaded["seconds"])
 
 
-def one_round(worker: Worker, tokens: list[int]) -> dict[str, float]:
+def one_round(worker: Worker, tokens: list[int], *, stream: bool) -> dict[str, float]:
     """Tokens per second of prefill, decode, and (where there is one) the streaming generator."""
     figures = {}
     if worker.engine == "openvino":
@@ -240,7 +243,7 @@ def one_round(worker: Worker, tokens: list[int]) -> dict[str, float]:
     seconds = worker.ask("prefill", tokens=tokens[:PROMPT])["seconds"]
     figures["prefill"] = PROMPT / seconds
     figures["decode"] = NEW / worker.ask("decode", tokens=tokens[PROMPT:])["seconds"]
-    if worker.engine == "qingyu":
+    if worker.engine == "qingyu" and stream:
         # Another prompt, or the parked prefix would be found.
         streamed = worker.ask("generate", tokens=tokens[:PROMPT][::-1], new=NEW)
         figures["generate"] = streamed["decode_rate"]

@@ -276,7 +276,7 @@ def test_barrier_and_a_control_token_of_one_character(load: Load) -> None:
     kinds[meta["tokenizer.ggml.tokens"].index("#")] = 3
     tokenizer = load("qwen2", {"tokenizer.ggml.token_type": kinds})
     assert any(map(tokenizer.is_special, tokenizer.encode("#", special=True)))
-    with pytest.raises(InvalidRequestError, match="U.0023"):  # there is no other "#"
+    with pytest.raises(InvalidRequestError, match=r"U.0023"):  # there is no other "#"
         tokenizer.encode("#", special=True, barrier="\ufdd0")
 
 

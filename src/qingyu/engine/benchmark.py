@@ -106,7 +106,7 @@ def from_file(reference: str | Path, *, threads: int | None = None) -> Subject:
 
     Raises what `qingyu.load` raises.
     """
-    from qingyu.engine.loading import _build as build_native
+    from qingyu.engine.loading import build_native
 
     settings = EngineSettings.from_environment(threads=threads)
     with GGUFFile.open(locate(reference)) as gguf:

@@ -71,7 +71,7 @@ def load(
         config = describe(gguf)
         context, kv_tokens = _lengths(config, context, kv_tokens)
         words = pool.submit(_words, gguf, template)
-        native = _build(gguf, config, settings, progress)
+        native = build_native(gguf, config, settings, progress)
         tokenizer, chat_template = words.result()
         info = ModelInfo(
             name=config.name,
@@ -146,12 +146,13 @@ def _words(gguf: GGUFFile, template: str | None) -> tuple[Tokenizer, ChatTemplat
     return tokenizer, ChatTemplate.named(template)
 
 
-def _build(
+def build_native(
     gguf: GGUFFile,
     config: ModelConfig,
     settings: EngineSettings,
     progress: Callable[[int, int], None] | None,
 ) -> NativeModel:
+    """The core's model, tensor by tensor; each tensor's pages of the file are given back."""
     try:
         builder = _native.ModelBuilder(
             **config.builder_arguments(),
