@@ -141,13 +141,20 @@ struct Context::Pass {
   const Kernels& k = *model.kernels;
   Member& own = context.members_[static_cast<size_t>(member)];
   const bool single = count == 1;
+  // Rows still worth computing: all, and at the end of the last layer only those asked for.
+  int num_active = count;
+  const int* active = nullptr;  // their indices; null: all in order
   const size_t width = stride_of(c.embedding_size);  // floats from token to token
   const size_t q_width = stride_of(c.num_heads * c.head_size);
   const size_t kv_width = stride_of(c.num_kv_heads * c.head_size);
   const size_t inner = stride_of(c.feed_forward_size);
-  const Share tokens{single ? 1 : count, single ? 0 : member, single ? 1 : team.size};
+  Share tokens = share_of(count);  // of the active rows
   Activations input = single ? own.activations : context.shared_;  // the same buffers for all
 
+  Share share_of(int rows_to_share) const {
+    return Share(rows_to_share, single ? 0 : member, single ? 1 : team.size);
+  }
+  int row(int i) const { return active ? active[i] : i; }
   float* x(int t) const { return single ? own.x : context.x_ + width * static_cast<size_t>(t); }
 
   void start_input(int num_tokens, int columns, unsigned needs) {
@@ -174,22 +181,29 @@ struct Context::Pass {
   }
 
   void add_output() {  // x += what the last matrix left in out_
-    for (int t = tokens.first; t < tokens.last; t++)
-      k.add(x(t), context.out_ + width * static_cast<size_t>(t), c.embedding_size, c.residual_scale);
+    for (int i = tokens.first; i < tokens.last; i++)
+      k.add(x(row(i)), context.out_ + width * static_cast<size_t>(i), c.embedding_size, c.residual_scale);
   }
 
   void norm_input(const Vector& weight, unsigned needs) {
-    start_input(count, c.embedding_size, needs);
-    for (int t = tokens.first; t < tokens.last; t++) {
-      k.rms_norm(x(t), weight.data, c.embedding_size, c.norm_epsilon, own.normed);
-      k.prepare(own.normed, 0, t, t + 1, input);
+    start_input(num_active, c.embedding_size, needs);
+    for (int i = tokens.first; i < tokens.last; i++) {
+      k.rms_norm(x(row(i)), weight.data, c.embedding_size, c.norm_epsilon, own.normed);
+      k.prepare(own.normed, 0, i, i + 1, input);
     }
     if (!single) team.barrier();
   }
 
-  void plain_input(const float* from, int columns, size_t stride, unsigned needs) {
-    start_input(count, columns, needs);
-    k.prepare(from, stride, tokens.first, tokens.last, input);
+  void attended_input(unsigned needs) {
+    start_input(num_active, c.num_heads * c.head_size, needs);
+    for (int i = tokens.first; i < tokens.last; i++)
+      k.prepare(context.attended_ + q_width * static_cast<size_t>(row(i)), 0, i, i + 1, input);
+    if (!single) team.barrier();
+  }
+
+  void inner_input(unsigned needs) {
+    start_input(num_active, c.feed_forward_size, needs);
+    k.prepare(context.gate_, inner, tokens.first, tokens.last, input);
     if (!single) team.barrier();
   }
 
@@ -294,15 +308,15 @@ struct Context::Pass {
     k.matmul(layer.gate, input, share.first, share.last, context.gate_, inner, own.matrix_scratch);
     k.matmul(layer.up, input, share.first, share.last, context.up_, inner, own.matrix_scratch);
     const size_t first = static_cast<size_t>(share.first * kLanes);
-    for (int t = 0; t < count; t++)
-      k.silu_multiply(context.gate_ + inner * static_cast<size_t>(t) + first,
-                      context.up_ + inner * static_cast<size_t>(t) + first, (share.last - share.first) * kLanes);
+    for (int i = 0; i < num_active; i++)
+      k.silu_multiply(context.gate_ + inner * static_cast<size_t>(i) + first,
+                      context.up_ + inner * static_cast<size_t>(i) + first, (share.last - share.first) * kLanes);
   }
 
   void head() {
     if (!single) team.barrier();  // rows of other members are read below
     start_input(num_outputs, c.embedding_size, needs_of(*model.head.format));
-    const Share share(num_outputs, single ? 0 : member, single ? 1 : team.size);
+    const Share share = share_of(num_outputs);
     for (int i = share.first; i < share.last; i++) {
       k.rms_norm(x(outputs[i]), model.output_norm.data, c.embedding_size, c.norm_epsilon, own.normed);
       k.prepare(own.normed, 0, i, i + 1, input);
@@ -332,19 +346,25 @@ struct Context::Pass {
       team.barrier();
       attend(i);
       team.barrier();
-      plain_input(context.attended_, c.num_heads * c.head_size, q_width, needs_of(*layer.attention_output.format));
+      if (i == c.num_layers - 1 && num_outputs < count) {
+        if (num_outputs == 0) return;
+        num_active = num_outputs;
+        active = outputs;
+        tokens = share_of(num_active);
+      }
+      attended_input(needs_of(*layer.attention_output.format));
       multiply<1>({{&layer.attention_output, context.out_, width}});
       team.barrier();
       add_output();
       norm_input(layer.feed_forward_norm, needs_of(*layer.gate.format) | needs_of(*layer.up.format));
       feed_forward(layer);
       team.barrier();
-      plain_input(context.gate_, c.feed_forward_size, inner, needs_of(*layer.down.format));
+      inner_input(needs_of(*layer.down.format));
       multiply<1>({{&layer.down, context.out_, width}});
       team.barrier();
       add_output();
     }
-    if (num_outputs > 0) head();
+    head();
   }
 };
 
