@@ -16,7 +16,7 @@ constexpr const char* kName = "avx512";
 #if defined(QINGYU_SANITIZE)
 constexpr int kTile = 5;          // fewer copies of the same code for the sanitizers to compile
 #else
-constexpr int kTile = 12;         // 12 sums, 8 code vectors, scales and temporaries: 32 registers
+constexpr int kTile = 12;         // 12 sums, 12 dot products, codes and temporaries: 32 registers
 #endif
 constexpr int kFloatPanels = 2;   // 2 x 12 sums
 constexpr bool kWideDiffers = false;

@@ -152,15 +152,17 @@ void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const
   for (int b = 0; b < blocks; b++) {
     UNROLL for (int s = 0; s < SUBS; s++) {
       constexpr int quads = 8 / SUBS;
-      C v[quads];
-      UNROLL for (int q = 0; q < quads; q++) v[q] = c_load(w.codes + 64 * (s * quads + q));
-      const F row_scale = f_load(w.scale + 16 * s);
-      UNROLL for (int t = 0; t < NT; t++) {
-        I dot = MINIMUM ? i_zero() : i_set(minus[t * SUBS + s]);
-        UNROLL for (int q = 0; q < quads; q++)
-          dot = i_dot<WIDE>(dot, v[q], codes + t * kBlock + 4 * (s * quads + q));
-        sum[t] = f_fma(f_from(dot), f_mul(row_scale, f_set(scale[t])), sum[t]);
+      // All tokens take a quad before the next: a sum that is added to again at once would wait
+      // for the instruction before it.
+      I dot[NT];
+      UNROLL for (int t = 0; t < NT; t++) dot[t] = MINIMUM ? i_zero() : i_set(minus[t * SUBS + s]);
+      UNROLL for (int q = s * quads; q < (s + 1) * quads; q++) {
+        const C v = c_load(w.codes + 64 * q);
+        UNROLL for (int t = 0; t < NT; t++) dot[t] = i_dot<WIDE>(dot[t], v, codes + t * kBlock + 4 * q);
       }
+      const F row_scale = f_load(w.scale + 16 * s);
+      UNROLL for (int t = 0; t < NT; t++)
+        sum[t] = f_fma(f_from(dot[t]), f_mul(row_scale, f_set(scale[t])), sum[t]);
     }
     if constexpr (MINIMUM) {
       UNROLL for (int s = 0; s < SUBS; s++) {
