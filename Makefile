@@ -39,6 +39,7 @@ check: $(VENV)/.dev ## lint, format, types, layers, generated pages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate_docs.py --check
+	$(BIN)/python scripts/speed_table.py --check
 
 format: $(VENV)/.dev ## rewrite the sources as `make check` wants them
 	$(BIN)/ruff check --fix .
@@ -56,6 +57,7 @@ sanitize: $(VENV)/.installed ## the core's own tests under address and undefined
 
 docs: $(VENV)/.dev ## write the generated pages anew
 	$(BIN)/python scripts/generate_docs.py
+	$(BIN)/python scripts/speed_table.py
 
 peers: $(PEERS)/.installed ## the engines the benchmarks compare with, in .venv-peers
 
