@@ -1,6 +1,7 @@
 #include "context.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -13,6 +14,8 @@ namespace qingyu {
 namespace {
 
 constexpr int kMicroBatch = 512;  // tokens computed at once; longer calls are cut, with equal results
+
+constexpr int kBriefPass = 8;     // tokens of a pass whose time is mostly reading weights
 
 // Cuts one mapping into aligned pieces. First with null memory to measure, then for real.
 struct Cutter {
@@ -385,9 +388,25 @@ void Context::run(const Row* rows, int count, const int* outputs, int num_output
   }
   for (Member& m : members_)
     if (m.page_table.size() < longest) m.page_table.resize(longest + 64);
-  run_parallel(threads_, [&](int member, Team& team) {
+  // A short pass has hundreds of barriers, and a member that another process keeps from its core
+  // holds up every one: then one thread is faster than two. So after a pass that lost a third of
+  // its time that way the next few run alone, more of them each time. The bits are the same.
+  const bool brief = count <= kBriefPass;
+  const int size = brief && alone_ > 0 ? 1 : threads_;
+  const auto start = std::chrono::steady_clock::now();
+  const double lost = run_parallel(size, [&](int member, Team& team) {
     Pass{*this, rows, count, outputs, num_outputs, logits, member, team}.run();
   });
+  const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!brief) return;
+  if (alone_ > 0) {
+    alone_--;
+  } else if (lost > took / 3) {
+    alone_ = patience_;
+    patience_ = std::min(2 * patience_, kLongestRest);
+  } else {
+    patience_ = kFirstRest;
+  }
 }
 
 }  // namespace qingyu

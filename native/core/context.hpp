@@ -51,6 +51,8 @@ class Context {
   Activations shared_;
   std::vector<Member> members_;
   std::vector<Tile> tiles_;
+  int alone_ = 0, patience_ = kFirstRest;  // see run()
+  static constexpr int kFirstRest = 8, kLongestRest = 64;
 };
 
 }  // namespace qingyu

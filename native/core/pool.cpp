@@ -45,16 +45,22 @@ inline bool spin(const Ready& ready) {
 }
 
 // For waits that end soon unless another process has the core they need: then it is let through.
+// Returns the nanoseconds that took.
 template <class Ready>
-inline void spin_or_yield(const Ready& ready) {
-  while (!spin(ready)) std::this_thread::yield();
+inline long long spin_or_yield(const Ready& ready) {
+  if (spin(ready)) return 0;
+  const auto start = std::chrono::steady_clock::now();
+  do std::this_thread::yield();
+  while (!spin(ready));
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
 }
 
 class Pool {
  public:
-  void run(int size, const std::function<void(int, Team&)>& body) {
+  double run(int size, const std::function<void(int, Team&)>& body) {
     std::lock_guard<std::mutex> one_region(region_);
     team_.size = size;
+    team_.lost = 0;
     while (static_cast<int>(workers_.size()) < size - 1) {
       const int member = static_cast<int>(workers_.size()) + 1;
       workers_.emplace_back([this, member, seen = epoch_.load()] { serve(member, seen); });
@@ -69,7 +75,8 @@ class Pool {
     }
     wake_.notify_all();
     body(0, team_);
-    spin_or_yield([&] { return pending_.load(std::memory_order_acquire) == 0; });
+    team_.lost += spin_or_yield([&] { return pending_.load(std::memory_order_acquire) == 0; });
+    return 1e-9 * static_cast<double>(team_.lost);
   }
 
  private:
@@ -119,16 +126,16 @@ void Team::barrier() {
     generation_.fetch_add(1, std::memory_order_release);
     return;
   }
-  spin_or_yield([&] { return generation_.load(std::memory_order_acquire) != generation; });
+  lost += spin_or_yield([&] { return generation_.load(std::memory_order_acquire) != generation; });
 }
 
-void run_parallel(int size, const std::function<void(int, Team&)>& body) {
+double run_parallel(int size, const std::function<void(int, Team&)>& body) {
   if (size == 1) {
     Team alone;
     body(0, alone);
-    return;
+    return 0;
   }
-  pool().run(size, body);
+  return pool().run(size, body);
 }
 
 }  // namespace qingyu

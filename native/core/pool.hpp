@@ -10,6 +10,8 @@ class Team {
  public:
   int size = 1;
   void barrier();
+  // Nanoseconds members have waited, beyond spinning, for one that lost its core.
+  std::atomic<long long> lost{0};
 
  private:
   alignas(64) std::atomic<int> arrived_{0};
@@ -17,8 +19,9 @@ class Team {
 };
 
 // Calls body(member, team) on every member 0..size-1 and returns when all have returned.
-// Regions of different callers run one after the other. The body must not throw.
-void run_parallel(int size, const std::function<void(int, Team&)>& body);
+// Regions of different callers run one after the other. The body must not throw. Returns the
+// seconds lost in waiting for members that did not have a core.
+double run_parallel(int size, const std::function<void(int, Team&)>& body);
 
 // The share of `count` things member `index` of `size` takes: [first, last).
 struct Share {
