@@ -78,12 +78,17 @@ void Context::make_room(int tokens) {
     Cutter cut{pass ? memory.data() : nullptr};
     x_ = cut.take<float>(n * stride_of(c.embedding_size));
     out_ = cut.take<float>(n * stride_of(c.embedding_size));
+    // Attention and feed-forward take turns, so they share their room.
+    const size_t shared = cut.at;
     q_ = cut.take<float>(n * stride_of(c.num_heads * c.head_size));
     attended_ = cut.take<float>(n * stride_of(c.num_heads * c.head_size));
     k_ = cut.take<float>(n * stride_of(c.num_kv_heads * c.head_size));
     v_ = cut.take<float>(n * stride_of(c.num_kv_heads * c.head_size));
+    const size_t attention_end = cut.at;
+    cut.at = shared;
     gate_ = cut.take<float>(n * stride_of(c.feed_forward_size));
     up_ = cut.take<float>(n * stride_of(c.feed_forward_size));
+    cut.at = std::max(cut.at, attention_end);
     cosine_ = cut.take<float>(n * static_cast<size_t>(c.rope_size / 2));
     sine_ = cut.take<float>(n * static_cast<size_t>(c.rope_size / 2));
     cut_activations(cut, n, static_cast<size_t>(widest_), shared_);

@@ -30,7 +30,8 @@ Mapping::~Mapping() {
 }
 
 uint8_t* Arena::take(size_t bytes) {
-  constexpr size_t kChunk = 32u << 20;
+  // Only what is written takes memory; few chunks have few half-used huge pages at their ends.
+  constexpr size_t kChunk = 256u << 20;
   bytes = (bytes + 63) / 64 * 64;
   if (chunks_.empty() || at_ + bytes > chunks_.back().bytes()) {
     chunks_.emplace_back(std::max(bytes, kChunk));

@@ -178,6 +178,19 @@ def test_sampled_with_a_warm_prefix(load_default: Callable[[int], Model], sample
         assert result.tokens == sampled[index]
 
 
+def test_sampled_after_save_and_restore(
+    load_default: Callable[[int], Model], sampled: Tokens, tmp_path: Path
+) -> None:
+    model = load_default(1)
+    for index in range(0, len(PROMPTS), 5):
+        tokens = model.tokenize(PROMPTS[index])
+        model.save_state(tmp_path / "state", tokens)
+        cold(model).load_state(tmp_path / "state")
+        result = model.generate(tokens, **options(True, index)).read()
+        assert result.cached_tokens == len(tokens) - 1
+        assert result.tokens == sampled[index]
+
+
 def test_scores_are_the_logits_of_the_whole(load_default: Callable[[int], Model]) -> None:
     model = load_default(2)
     prompt, continuations = "The capital of France is", [" Paris", " London, of course"]

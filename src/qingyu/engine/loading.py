@@ -9,6 +9,8 @@ downloaded here.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -93,6 +95,7 @@ def load(
             tensor_types=Counter(gguf.tensors[name].type.name for name in config.tensors),
             load_seconds=time.perf_counter() - started,
         )
+    _return_memory()
     return Model(
         context=_native.NativeContext(native, max_tokens=kv_tokens, threads=settings.threads),
         tokenizer=tokenizer,
@@ -101,6 +104,13 @@ def load(
         file_hash=lambda: _unchanged_hash(path, stamp),
         chunk_tokens=settings.chunk_tokens,
     )
+
+
+def _return_memory() -> None:
+    """Give back what building the tokenizer left free, where the C library can (glibc)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
 
 
 def _check_instruction_set(wanted: str) -> None:
