@@ -87,9 +87,11 @@ def main() -> None:
         "new": NEW,
         "rows": {},
     }
-    # Every row is written when it is done: a long sitting that is cut short keeps what it has.
+    # Every row is written when it is done: a long sitting that is cut short keeps what it has,
+    # and the next one adds to it.
     target = arguments.json or ROOT / "benchmarks" / "results" / "versus_engines.json"
     target.parent.mkdir(parents=True, exist_ok=True)
+    report["rows"] = earlier_rows(target, report)
     for name in arguments.rows:
         row = ROWS.get(name, TRIAL)
         try:
@@ -100,11 +102,23 @@ def main() -> None:
             continue
         print(f"\n{row.title}: {path.stat().st_size / 1e6:.0f} MB", flush=True)
         result = measure_row(row, path, engines, arguments, log=folder / "engines.log")
-        report["rows"][name] = result
+        report["rows"][name] = result | {"when": time.strftime("%Y-%m-%d %H:%M:%S%z")}
         print_row(row, result)
         target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print_table(report)
     print(f"\nwritten to {target}")
+
+
+def earlier_rows(target: Path, report: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier sitting measured in the same way on the same machine."""
+    if not target.exists():
+        return {}
+    earlier = json.loads(target.read_text(encoding="utf-8"))
+    same = all(
+        earlier.get(key) == report[key]
+        for key in ("machine", "threads", "repeats", "prompt", "new")
+    )
+    return dict(earlier["rows"]) if same else {}
 
 
 def machine() -> dict[str, Any]:
