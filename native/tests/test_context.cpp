@@ -1,6 +1,7 @@
 // Whole forward passes of small random models: the same bits for any cut of the work, and pages
 // that are shared, refused and given back as promised.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -206,4 +207,16 @@ CASE(regions_of_changing_size) {
     });
     for (int i = 0; i < 8; i++) CHECK(counts[static_cast<size_t>(i)] == (i < size ? 1 : 0));
   }
+}
+
+CASE(lost_time_is_reported) {
+  // One member is late, as if another process had its core.
+  const double lost = run_parallel(2, [](int member, Team& team) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+    while (member == 1 && std::chrono::steady_clock::now() < end) {
+    }
+    team.barrier();
+  });
+  CHECK(lost > 1e-3);
+  CHECK(run_parallel(1, [](int, Team& team) { team.barrier(); }) == 0);
 }
