@@ -52,7 +52,7 @@ class QingyuWorker:
         self.model = self.qingyu.load(path, context=context, threads=threads)
         seconds = time.perf_counter() - started
         info = self.model.info
-        with self.model._core as core:
+        with self.model.core as core:
             self.native = core.native
         return {
             "seconds": seconds,

@@ -319,6 +319,6 @@ def fake_model(
 
 def context_of(model: Any) -> FakeContext:
     """The fake core under a model."""
-    context = model._core.native
+    context = model.core.native
     assert isinstance(context, FakeContext)
     return context

@@ -11,6 +11,8 @@
     │   └── HashMismatchError        it arrived, or lies here, with other bytes than recorded
     ├── ContextFullError         the tokens do not fit the context
     ├── OutOfMemoryError         the key-value cache has no page left
+    ├── QueueFullError           too many requests wait already
+    ├── DeadlineError            a request took longer than it was given
     ├── TemplateError            a chat template is missing, failed, or was stopped
     └── StateError               a saved sequence is damaged or belongs to another model
 
@@ -81,6 +83,36 @@ class ContextFullError(QingyuError):
 
 class OutOfMemoryError(QingyuError, MemoryError):
     """The key-value cache has no page left for the tokens asked for."""
+
+
+class QueueFullError(QingyuError):
+    """Too many requests wait already. Attributes: waiting, limit; retry_after in seconds."""
+
+    def __init__(self, *, waiting: int, limit: int, retry_after: int) -> None:
+        self.waiting = waiting
+        self.limit = limit
+        self.retry_after = retry_after
+        super().__init__(
+            pick(
+                f"{waiting} requests are waiting, and the queue holds {limit};"
+                f" try again in {retry_after} s",
+                f"已有 {waiting} 个请求在等待，队列上限为 {limit}；请在 {retry_after} 秒后重试",
+            )
+        )
+
+
+class DeadlineError(QingyuError):
+    """A request took longer than it was given. Attribute: seconds it was given."""
+
+    def __init__(self, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            pick(
+                f"the request was not finished after {seconds:g} s and was ended;"
+                " ask for fewer tokens, or give it more time",
+                f"请求在 {seconds:g} 秒后仍未完成，已被终止；请减少词元数或放宽时限",
+            )
+        )
 
 
 class TemplateError(QingyuError):

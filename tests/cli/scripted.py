@@ -74,7 +74,7 @@ class ScriptedStream(Iterator[str]):
             seed=7,
             prefill_seconds=0.5,
             decode_seconds=0.25,
-            decode_steps=max(0, len(self._said) - 1),
+            decode_tokens=max(0, len(self._said) - 1),
         )
 
 

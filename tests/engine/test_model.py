@@ -88,4 +88,4 @@ def test_keywords_override_a_sampling() -> None:
 def test_as_a_context_manager_it_closes() -> None:
     with fake_model({"q": "a"}) as model:
         assert model.generate("q").read().text == "a"
-    assert model._core.closed
+    assert model.core.closed

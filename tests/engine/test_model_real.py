@@ -65,7 +65,7 @@ def load_default(default_model_path: Path) -> Iterator[Callable[[int], Model]]:
 
 def cold(model: Model) -> Model:
     """The model with nothing parked."""
-    with model._core as core:
+    with model.core as core:
         while core.evict():
             pass
     return model

@@ -56,7 +56,7 @@ def test_iterating_part_of_the_way_frees_the_sequence() -> None:
     pieces = model.iterate_logits([1] * 20)
     next(pieces)
     pieces.close()
-    with model._core:
+    with model.core:
         assert not context_of(model).sequences
 
 
@@ -92,8 +92,8 @@ def test_many_continuations_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(scoring, "LOGIT_BYTES", 4 * VOCAB_SIZE * 2)
     model = fake_model(kv_tokens=256)
     assert model.score("ab", texts) == wanted
-    with model._core:
-        assert set(context_of(model).sequences) == set(model._core._prefixes._parked)
+    with model.core:
+        assert set(context_of(model).sequences) == set(model.core._prefixes._parked)
 
 
 class Merging(ByteTokenizer):

@@ -152,7 +152,7 @@ def test_a_fork_without_a_page_for_its_copy_shares_whole_pages() -> None:
     model = fake_model(context=64, kv_tokens=64)
     model.generate([9] * 40, max_tokens=24).read()
     assert context_of(model).pages_free == 0
-    with model._core as core:
+    with model.core as core:
         sequence, cached = core.open([9] * 35 + [1])
         assert cached == 32
         core.drop(sequence)
@@ -208,10 +208,10 @@ def test_everything_is_freed_in_the_end() -> None:
     session.step()
     session.step()
     session.close()
-    assert set(context.sequences) == set(model._core._prefixes._parked)
+    assert set(context.sequences) == set(model.core._prefixes._parked)
     del session
     gc.collect()
-    with model._core as core:
+    with model.core as core:
         while core.evict():
             pass
     assert context.pages_free == context.pages_total
@@ -226,7 +226,7 @@ def test_a_session_that_is_dropped_frees_its_sequences() -> None:
     assert len(context.sequences) == 1
     del session
     gc.collect()
-    with model._core:
+    with model.core:
         assert not context.sequences
     assert context.pages_free == context.pages_total
 

@@ -91,9 +91,9 @@ def test_the_record_has_times_and_rates() -> None:
     result = stream.read()
     assert result is not None
     assert result.prompt_tokens == 1
-    assert result.decode_steps == 4  # b, c, d and the end
+    assert result.decode_tokens == 4  # b, c, d and the end
     assert result.prefill_rate > 0
-    assert result.decode_rate == result.decode_steps / result.decode_seconds
+    assert result.decode_rate == result.decode_tokens / result.decode_seconds
     assert result.seed is None
 
 
@@ -116,7 +116,7 @@ def test_closing_a_stream_cancels_and_keeps_what_there_is() -> None:
     unread = model.generate("q")
     unread.close()
     assert unread.result.tokens == ()
-    assert set(context_of(model).sequences) == set(model._core._prefixes._parked)
+    assert set(context_of(model).sequences) == set(model.core._prefixes._parked)
 
 
 def test_ctrl_c_takes_effect_between_the_chunks_of_a_prompt() -> None:
@@ -142,7 +142,7 @@ def test_a_dropped_stream_frees_its_sequence() -> None:
     next(stream)
     del stream
     gc.collect()
-    with model._core:
+    with model.core:
         assert not context_of(model).sequences
 
 
@@ -270,7 +270,7 @@ def test_cancelling_the_task_frees_the_sequence() -> None:
         gate.set()
         await stream.aclose()
         assert stream.result.stop_reason == "cancelled"
-        assert set(context_of(model).sequences) == set(model._core._prefixes._parked)
+        assert set(context_of(model).sequences) == set(model.core._prefixes._parked)
 
     asynchronously(run)
 
@@ -303,7 +303,7 @@ def test_a_dropped_async_stream_ends_its_thread() -> None:
         del stream
         gc.collect()
         await done.wait()
-        assert set(context_of(model).sequences) == set(model._core._prefixes._parked)
+        assert set(context_of(model).sequences) == set(model.core._prefixes._parked)
 
     asynchronously(run)
 

@@ -6,8 +6,8 @@
         core.park(sequence, tokens)              # or core.drop(sequence)
 
 Adds to `_native.NativeContext`: a fair lock, reuse of parked prefixes, eviction when pages
-are short, and closing. It knows neither text nor sampling. All methods but `abandon`, `close`
-and `closed` need the lock.
+are short, and closing. It knows neither text nor sampling. All methods but `abandon`, `usage`,
+`close` and `closed` need the lock.
 """
 
 from __future__ import annotations
@@ -114,6 +114,15 @@ class Core:
     def closed(self) -> bool:
         return self._context is None
 
+    def usage(self) -> tuple[int, int]:
+        """Tokens whose pages are taken, parked prefixes included, and tokens in all. Needs no
+        lock; zeros when the model was closed."""
+        context = self._context
+        if context is None:
+            return 0, 0
+        used = context.pages_total - context.pages_free
+        return used * context.page_tokens, context.pages_total * context.page_tokens
+
     @property
     def num_parked(self) -> int:
         return len(self._prefixes)
@@ -136,6 +145,11 @@ class Core:
                     if common % self.native.page_tokens == 0:
                         return self.native.create(), 0
                     common -= common % self.native.page_tokens
+
+    def cached(self, tokens: Sequence[int]) -> int:
+        """How much of tokens' beginning `open` would find."""
+        found = self._prefixes.find(tokens[:-1])
+        return 0 if found is None else found[1]
 
     def fork(self, sequence: int, length: int) -> int:
         """As the context's, but evicts parked sequences when pages are short."""

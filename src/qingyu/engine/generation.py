@@ -3,23 +3,31 @@
     generation = session.add(tokens, max_tokens=20)
     generation.take(), generation.finished, generation.result
 
-It does not know forwards: a `Session` gives it tokens through `accept`. Its text may be read
-by one thread while another steps the session.
+It does not know forwards: a `Session` gives it logits through `choose`, and tokens it need not
+compute through `force`. Its text may be read by one thread while another steps the session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from qingyu import _native
 from qingyu.engine.request import Request
-from qingyu.engine.results import Limit, Result, StopReason
+from qingyu.engine.results import Limit, Result, StopReason, TokenInfo
 from qingyu.engine.sampling import Sampler
 from qingyu.engine.stops import StopStrings
 from qingyu.errors import InvalidRequestError, QingyuError
 from qingyu.models.tokenizer import TextStream
 from qingyu.text import pick
+
+if TYPE_CHECKING:
+    from qingyu.engine.constraint import Constraint
+    from qingyu.engine.speculation import Guesser
+    from qingyu.models.tokenizer import Tokenizer
 
 
 class Generation:
@@ -31,32 +39,42 @@ class Generation:
         request: Request,
         *,
         sampler: Sampler,
-        decoder: TextStream,
+        tokenizer: Tokenizer,
         end_tokens: Collection[int],
         context: int,
+        constraint: Constraint | None = None,
     ) -> None:
         self.request = request
         self.sampler = sampler
+        self.constraint = constraint
         # Prompt and answer; `computed` of them are in the key-value cache.
         self.history = list(prompt)
-        self.prompt_array = np.array(prompt, dtype=np.int32)
         self.num_prompt = len(prompt)
         self.computed = 0
         self.cached_tokens = 0
         self.sequence = -1
         self.prefill_seconds = 0.0
         self.decode_seconds = 0.0
-        self.decode_steps = 0
+        self.decode_tokens = 0
+        self.forward_passes = 0
+        # The tokens guessed for the forward under way, and who guesses; None before the first.
+        self.guesses: list[int] = []
+        # Guesses to compare with what comes, computed or not.
+        self.shadow: list[int] = []
+        self.guesser: Guesser | None = None
         self.error: QingyuError | None = None
+        self.infos: list[TokenInfo] | None = None if request.logprobs is None else []
         self._end_tokens = end_tokens
         room = context - len(prompt)
         wanted = request.max_tokens
         self._limit: Limit = "context" if wanted is None or wanted > room else "max_tokens"
         self._full = len(prompt) + (room if wanted is None else min(wanted, room))
-        self._decoder = decoder
+        self._tokenizer = tokenizer
+        self._decoder = TextStream(tokenizer)
         self._stops = StopStrings(request.stop) if request.stop else None
         self._pieces: list[str] = []
         self._num_taken = 0
+        self._complete: bool | None = None
         self._stop_reason: StopReason | None = None
         self._stop: str | int | None = None
 
@@ -66,9 +84,14 @@ class Generation:
         return tuple(self.history[self.num_prompt :])
 
     @property
-    def prefilling(self) -> bool:
-        """Whether part of the prompt is still to be computed."""
-        return self.computed < self.num_prompt
+    def pending(self) -> int:
+        """Tokens known and not yet computed, at least one while it runs."""
+        return len(self.history) - self.computed
+
+    @property
+    def room(self) -> int:
+        """Tokens that may still follow."""
+        return self._full - len(self.history)
 
     @property
     def computed_of_prompt(self) -> int:
@@ -104,10 +127,18 @@ class Generation:
             stop=self._stop,
             limited_by=self._limit if self._stop_reason == "length" else None,
             seed=self.sampler.seed,
+            logprobs=None if self.infos is None else tuple(self.infos),
+            constraint_complete=self._complete,
+            forward_passes=self.forward_passes,
             prefill_seconds=self.prefill_seconds,
             decode_seconds=self.decode_seconds,
-            decode_steps=self.decode_steps,
+            decode_tokens=self.decode_tokens,
         )
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `take` would give something."""
+        return len(self._pieces) > self._num_taken
 
     def take(self) -> str:
         """Text that is new since the last call; "" if there is none."""
@@ -115,8 +146,35 @@ class Generation:
         self._num_taken += len(pieces)
         return pieces[0] if len(pieces) == 1 else "".join(pieces)
 
-    def accept(self, token: int) -> None:
-        """The next token was chosen."""
+    def choose(self, logits: NDArray[np.float32]) -> int:
+        """The next token, from logits [vocab], which are changed when there is a constraint."""
+        if self.infos is None:
+            info = None
+        else:
+            assert self.request.logprobs is not None
+            info = _likeliest(logits, self.request.logprobs)
+        if self.constraint is not None:
+            self.constraint.apply(logits)
+        token = self.sampler(logits)
+        if info is not None:
+            self._record(token, *info)
+        self._accept(token)
+        return token
+
+    def force(self) -> None:
+        """Take the tokens the constraint leaves no choice about."""
+        if self.constraint is None or self.infos is not None:
+            return
+        for token in self.constraint.forced():
+            if self.finished:
+                break
+            self.sampler.skip(token)
+            self._accept(token)
+
+    def _accept(self, token: int) -> None:
+        """The next token is known."""
+        if self.constraint is not None:
+            self.constraint.accept(token)
         if token in self._end_tokens:
             self._finish("end")
             return
@@ -126,9 +184,29 @@ class Generation:
             return
         self.history.append(token)
         if self._show(self._decoder.push(token)):
-            self._stop_reason = "stop"
+            self._end("stop")
+        elif self.constraint is not None and self.constraint.finished:
+            self._finish("end")
         elif len(self.history) == self._full:
             self._finish("length")
+
+    def _record(
+        self,
+        token: int,
+        row: NDArray[np.float32],
+        ids: NDArray[np.int32],
+        values: NDArray[np.float32],
+        total: float,
+    ) -> None:
+        """Keep the log-probability of a token that will show, and of the likeliest."""
+        if self.infos is None or token in self._end_tokens or token in self.request.stop_tokens:
+            return
+        name = self._tokenizer.token_bytes
+        top = tuple(
+            (int(one), name(int(one)), float(value) - total)
+            for one, value in zip(ids, values, strict=True)
+        )
+        self.infos.append(TokenInfo(token, name(token), float(row[token]) - total, top))
 
     def cancel(self) -> None:
         """It shall not go on. What it has stays readable."""
@@ -138,7 +216,7 @@ class Generation:
     def fail(self, error: QingyuError) -> None:
         """It cannot go on; `result` raises the error."""
         self.error = error
-        self._stop_reason = "cancelled"
+        self._end("cancelled")
 
     def _finish(self, reason: StopReason) -> None:
         """Let out what was held back; it may still hold a stop string."""
@@ -146,6 +224,12 @@ class Generation:
             reason = "stop"
         elif self._stops is not None:
             self._append(self._stops.release())
+        self._end(reason)
+
+    def _end(self, reason: StopReason) -> None:
+        if self.constraint is not None:
+            self._complete = self.constraint.complete
+        # Last: a reader in another thread that sees it then finds everything else in place.
         self._stop_reason = reason
 
     def _show(self, text: str) -> bool:
@@ -164,3 +248,16 @@ class Generation:
     def _append(self, text: str) -> None:
         if text:
             self._pieces.append(text)
+
+
+def _likeliest(
+    logits: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32], float]:
+    """A copy of logits [vocab], the `count` largest of them, and the log of the sum of exp."""
+    row = logits.copy()
+    largest = float(row.max())
+    total = largest + float(np.log(np.exp(row - largest).sum(dtype=np.float64)))
+    if count == 0:
+        return row, np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32), total
+    ids, values = _native.select_top(row, count)
+    return row, ids, values, total

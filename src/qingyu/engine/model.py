@@ -27,6 +27,7 @@ from qingyu.engine.core import Core
 from qingyu.engine.request import Options
 from qingyu.engine.results import ModelInfo, Perplexity, SavedState, Score
 from qingyu.engine.session import Session, checked_tokens
+from qingyu.engine.speculation import DraftModel
 from qingyu.engine.state import StateHeader, read_state, write_state
 from qingyu.engine.stream import Stream
 from qingyu.errors import (
@@ -41,6 +42,7 @@ from qingyu.text import pick
 if TYPE_CHECKING:
     from qingyu._native import NativeContext
     from qingyu.engine.async_stream import AsyncStream
+    from qingyu.engine.constraint import Constraint, Constraints, Grammar
     from qingyu.models.template import ChatTemplate
     from qingyu.models.tokenizer import Tokenizer
 
@@ -69,8 +71,9 @@ class Model:
         self.info = info
         self.tokenizer = tokenizer
         self.template = template
-        self._core = Core(context, limit=info.context)
+        self.core = Core(context, limit=info.context)
         self._file_hash = file_hash
+        self._constraints: Constraints | None = None
         self._chunk_tokens = chunk_tokens
 
     def __enter__(self) -> Model:
@@ -86,7 +89,7 @@ class Model:
 
     def close(self) -> None:
         """Free the memory, after the forward that runs. Streams still read raise then."""
-        self._core.close()
+        self.core.close()
 
     # Text.
 
@@ -141,14 +144,27 @@ class Model:
             self.chat(messages, tools=tools, template_values=template_values, **options)
         )
 
-    def session(self) -> Session:
-        """Several generations in one batch; see `Session`."""
+    def session(self, *, draft: Model | None = None) -> Session:
+        """Several generations in one batch; see `Session`. A draft model guesses ahead.
+
+        Raises InvalidRequestError when the draft model has another vocabulary.
+        """
         return Session(
-            self._core,
+            self.core,
             self.tokenizer,
             vocab_size=self.info.vocab_size,
             chunk_tokens=self._chunk_tokens,
+            constrain=self._constrain,
+            draft=None if draft is None else DraftModel(draft, self),
         )
+
+    def _constrain(self, grammar: Grammar) -> Constraint:
+        """The state of a text that follows a grammar. Compiled grammars are kept."""
+        if self._constraints is None:
+            from qingyu.engine.constraint import Constraints
+
+            self._constraints = Constraints(self.tokenizer, self.info.vocab_size)
+        return self._constraints.start(grammar)
 
     # Tokens.
 
@@ -223,7 +239,7 @@ class Model:
     def iterate_logits(self, prompt: str | Sequence[int]) -> Iterator[NDArray[np.float32]]:
         """The same in pieces float32 [up to 64 MB worth of tokens, vocabulary], in order."""
         return scoring.iterate_logits(
-            self._core,
+            self.core,
             self._prompt_tokens(prompt),
             vocab_size=self.info.vocab_size,
             chunk_tokens=self._chunk_tokens,
@@ -232,7 +248,7 @@ class Model:
     def score(self, prompt: str, continuations: Sequence[str]) -> list[Score]:
         """Log-probability of each continuation after the prompt; see `scoring.score`."""
         return scoring.score(
-            self._core,
+            self.core,
             self.tokenizer,
             prompt,
             continuations,
@@ -249,7 +265,7 @@ class Model:
     ) -> Perplexity:
         """How surprised the model is by a text of any length; see `scoring.perplexity`."""
         return scoring.perplexity(
-            self._core,
+            self.core,
             self.tokenizer,
             text if isinstance(text, str) else checked_tokens(text, self.info.vocab_size),
             window=window,
@@ -268,10 +284,10 @@ class Model:
         """
         path = Path(path)
         tokens = checked_tokens(tokens, self.info.vocab_size)
-        if len(tokens) > self._core.limit:
-            limit = self._core.limit
+        if len(tokens) > self.core.limit:
+            limit = self.core.limit
             raise ContextFullError(prompt=len(tokens), limit=limit, room=limit)
-        with self._core as core:
+        with self.core as core:
             sequence, length = core.open(tokens)
             try:
                 for start in range(length, len(tokens), self._chunk_tokens):
@@ -297,10 +313,10 @@ class Model:
             tokens = checked_tokens(tokens, self.info.vocab_size)
         except InvalidRequestError as error:
             raise StateError(f"{path}: {error}") from None
-        if len(tokens) > self._core.limit:
-            limit = self._core.limit
+        if len(tokens) > self.core.limit:
+            limit = self.core.limit
             raise ContextFullError(prompt=len(tokens), limit=limit, room=limit)
-        with self._core as core:
+        with self.core as core:
             sequence = self._restore(core, path, payload)
             length = core.native.length(sequence)
             if length != len(tokens):

@@ -47,11 +47,11 @@ class PrefixCache:
         rest = tuple(tokens[depth : depth + self._page])
         best, sequence = 0, -1
         for identity, tail in node.tails.items():
-            common = _common(tail, rest)
+            common = common_length(tail, rest)
             if common >= best:
                 best, sequence = common, identity
         for page, child in node.children.items():
-            common = _common(page, rest)
+            common = common_length(page, rest)
             if common > best or sequence < 0:
                 best, sequence = common, _any_below(child)
         if sequence < 0 or depth + best == 0:
@@ -124,11 +124,13 @@ def _any_below(node: _Node) -> int:
     return next(reversed(node.tails))
 
 
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the common beginning."""
+def common_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """Length of the common beginning of two tuples, or of two lists."""
+    most = min(len(first), len(second))
     length = 0
-    for one, other in zip(first, second, strict=False):
-        if one != other:
-            break
+    # Slices compare many times faster than elements.
+    while length + 64 <= most and first[length : length + 64] == second[length : length + 64]:
+        length += 64
+    while length < most and first[length] == second[length]:
         length += 1
     return length

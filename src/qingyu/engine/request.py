@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from qingyu.engine.sampling import Sampling
 from qingyu.engine.stops import checked_stops
 from qingyu.errors import InvalidRequestError
 from qingyu.text import pick
+
+if TYPE_CHECKING:
+    from qingyu.engine.constraint import Grammar
+
+# Alternatives recorded beside each token.
+MAX_LOGPROBS = 20
 
 Progress = Callable[[int, int], None]
 
@@ -30,6 +36,12 @@ class Options(TypedDict, total=False):
         instead of it, override its fields. Neither: greedy.
     stop: a string or several; the text ends before the first that appears.
     stop_tokens: token ids that end the text, besides the model's own end tokens.
+    schema, regex, lark, choices, constraint: at most one; the text must follow it. A JSON
+        schema (dict, JSON text or pydantic class), a regular expression, a grammar in
+        llguidance's dialect of Lark, a list of texts, or a ready `Grammar`.
+    logprobs: record the log-probability of each token, and of so many of the likeliest (0 to
+        20), before sampling settings and constraint; None: do not.
+    speculate: guess tokens ahead where it has paid; the result is the same.
     progress: called after each forward of the prompt with (tokens done, tokens of the prompt).
     """
 
@@ -46,6 +58,13 @@ class Options(TypedDict, total=False):
     seed: int | None
     stop: str | Sequence[str] | None
     stop_tokens: Iterable[int]
+    schema: Any
+    regex: str | None
+    lark: str | None
+    choices: Sequence[str] | None
+    constraint: Grammar | None
+    logprobs: int | None
+    speculate: bool
     progress: Progress | None
 
 
@@ -57,6 +76,9 @@ class Request:
     sampling: Sampling
     stop: tuple[str, ...] = ()
     stop_tokens: frozenset[int] = frozenset()
+    grammar: Grammar | None = None
+    logprobs: int | None = None
+    speculate: bool = True
     progress: Progress | None = None
 
     @classmethod
@@ -67,6 +89,13 @@ class Request:
         sampling: Sampling | None = None,
         stop: str | Sequence[str] | None = None,
         stop_tokens: Iterable[int] = (),
+        schema: Any = None,
+        regex: str | None = None,
+        lark: str | None = None,
+        choices: Sequence[str] | None = None,
+        constraint: Grammar | None = None,
+        logprobs: int | None = None,
+        speculate: bool = True,
         progress: Progress | None = None,
         **fields: Any,
     ) -> Request:
@@ -80,10 +109,55 @@ class Request:
                     f"max_tokens 为 {max_tokens!r}；应为不小于 1 的整数",
                 )
             )
+        if logprobs is not None and (
+            not isinstance(logprobs, int)
+            or isinstance(logprobs, bool)
+            or not 0 <= logprobs <= MAX_LOGPROBS
+        ):
+            raise InvalidRequestError(
+                pick(
+                    f"logprobs is {logprobs!r}; it must be 0 to {MAX_LOGPROBS}",
+                    f"logprobs 为 {logprobs!r}；应在 0 到 {MAX_LOGPROBS} 之间",
+                )
+            )
         return cls(
             max_tokens=max_tokens,
             sampling=replace(sampling, **fields) if sampling else Sampling(**fields),
             stop=checked_stops(stop),
             stop_tokens=frozenset(stop_tokens),
+            grammar=_grammar(
+                schema=schema, regex=regex, lark=lark, choices=choices, constraint=constraint
+            ),
+            logprobs=logprobs,
+            speculate=speculate,
             progress=progress,
         )
+
+
+def _grammar(**given: Any) -> Grammar | None:
+    """The one grammar asked for; InvalidRequestError for two."""
+    named = {name: value for name, value in given.items() if value is not None}
+    if not named:
+        return None
+    if len(named) > 1:
+        listed = ", ".join(named)
+        raise InvalidRequestError(
+            pick(
+                f"{listed} were given together; a text can follow one of them",
+                f"同时给出了 {listed}；一段文本只能遵循其中之一",
+            )
+        )
+    # Loads llguidance: only those who ask for a constraint wait for it.
+    from qingyu.engine.constraint import Grammar
+
+    ((name, value),) = named.items()
+    if name == "schema":
+        return Grammar.json_schema(value)
+    if name == "regex":
+        return Grammar.regex(value)
+    if name == "lark":
+        return Grammar.lark(value)
+    if name == "choices":
+        return Grammar.choice(value)
+    assert isinstance(value, Grammar), value
+    return value

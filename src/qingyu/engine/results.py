@@ -12,10 +12,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 StopReason = Literal["end", "stop", "length", "cancelled"]
 Limit = Literal["max_tokens", "context"]
+
+
+class TokenInfo(NamedTuple):
+    """One token of an answer, and how likely the model found it.
+
+    logprob: natural log of its probability before sampling settings and constraint.
+    top: the likeliest tokens in its place as (token, bytes, log-probability), likeliest first.
+    """
+
+    token: int
+    bytes: bytes
+    logprob: float
+    top: tuple[tuple[int, bytes, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +44,10 @@ class Result:
     stop: the stop string or token that matched.
     limited_by: with "length", which limit: "max_tokens" as asked, or "context", which was full.
     seed: the seed in use; None when greedy.
+    logprobs: one per token, if they were asked for.
+    constraint_complete: whether the text is a whole sentence of its grammar; None without one.
+    forward_passes: forwards that gave this answer its tokens; fewer than tokens when some were
+        forced by a grammar or guessed ahead.
     """
 
     text: str
@@ -41,9 +58,12 @@ class Result:
     stop: str | int | None = None
     limited_by: Limit | None = None
     seed: int | None = None
+    logprobs: tuple[TokenInfo, ...] | None = None
+    constraint_complete: bool | None = None
+    forward_passes: int = 0
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
-    decode_steps: int = 0
+    decode_tokens: int = 0
 
     @property
     def prefill_rate(self) -> float:
@@ -54,7 +74,7 @@ class Result:
     @property
     def decode_rate(self) -> float:
         """Tokens per second after the first; 0 if there was none."""
-        return self.decode_steps / self.decode_seconds if self.decode_seconds > 0 else 0.0
+        return self.decode_tokens / self.decode_seconds if self.decode_seconds > 0 else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,6 +179,13 @@ class Sampler:
             self._penalties.count(token)
         return token
 
+    def skip(self, token: int) -> None:
+        """A token was certain and is taken without logits: draw and count as if chosen."""
+        if self.seed is not None:
+            self._random.random()
+        if self._penalties is not None:
+            self._penalties.count(token)
+
     def _bias_arrays(
         self, bias: Mapping[int, float]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
@@ -345,7 +352,10 @@ class Penalties:
 
 def _no_choice(value: float) -> QingyuError:
     if value == -math.inf:
-        return InvalidRequestError(pick("logit_bias bans every token", "logit_bias 禁止了所有词元"))
+        return InvalidRequestError(pick(
+                "logit_bias bans every token that could follow",
+                "logit_bias 禁止了所有可能的后续词元",
+            ))
     return ModelFileError(
         pick(
             f"the model computed {value} as a logit: its weights are damaged;"

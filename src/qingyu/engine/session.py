@@ -6,18 +6,19 @@
             print(one.take(), two.take())
 
 A step is one forward: the next token of every generation that has its prompt computed, and a
-chunk of the prompts that have not. `Model.generate` is a session of one. What a generation
-yields does not depend on its company: rows of a forward do not see each other, and every
-generation has its own sampler.
+chunk of the prompts that have not. `Model.generate` is a session of one; `scheduler.py` steps
+one session for many users. What a generation yields does not depend on its company: rows of a
+forward do not see each other, and every generation has its own sampler.
 
-A session does not decide who runs: when pages are short it raises, and whoever schedules
-cancels one. Letters: N tokens in a forward, R rows of logits asked for, V vocabulary.
+A prompt that begins as another's that is being computed waits until that part is there, and
+shares it. When pages are short the newest generation waits and is computed again later.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
@@ -26,35 +27,66 @@ from numpy.typing import NDArray
 
 from qingyu.engine.core import Core
 from qingyu.engine.generation import Generation
+from qingyu.engine.prefix import common_length
 from qingyu.engine.request import Options, Request
 from qingyu.engine.sampling import Sampler
-from qingyu.errors import ContextFullError, InvalidRequestError, QingyuError
-from qingyu.models.tokenizer import TextStream
+from qingyu.engine.speculation import MAX_GUESSES, Costs, DraftModel, DraftText, PromptLookup
+from qingyu.errors import (
+    ContextFullError,
+    InvalidRequestError,
+    OutOfMemoryError,
+    QingyuError,
+)
 from qingyu.text import pick
 
 if TYPE_CHECKING:
+    from qingyu.engine.constraint import Constraint, Grammar
     from qingyu.models.tokenizer import Tokenizer
 
 # Prompt tokens a step takes at least, however many generations decode in it.
 _MIN_PROMPT_TOKENS = 32
+# While others decode, a step should take no longer than this, in seconds: their pause.
+_LONGEST_PAUSE = 0.1
+# So few known tokens are computed at once, like the one of a decoding generation.
+_SHORT = 16
+# Guessing is for few at a time: with more, forwards are full anyway.
+_MOST_GUESSING = 4
+# A prefix somebody else is computing is waited for when it is at least this long.
+_WORTH_WAITING = 32
 
 
 class Session:
     """See the module. Safe for threads: a step waits for its turn on the model."""
 
     def __init__(
-        self, core: Core, tokenizer: Tokenizer, *, vocab_size: int, chunk_tokens: int
+        self,
+        core: Core,
+        tokenizer: Tokenizer,
+        *,
+        vocab_size: int,
+        chunk_tokens: int,
+        constrain: Callable[[Grammar], Constraint],
+        draft: DraftModel | None = None,
     ) -> None:
         self._core = core
         self._tokenizer = tokenizer
         self._vocab_size = vocab_size
         self._chunk_tokens = chunk_tokens
+        self._constrain = constrain
+        self._draft = draft
         self._waiting: list[Generation] = []
         self._running: list[Generation] = []
-        # The plan while all running generations decode; None when membership changed.
-        self._decode_plan: _Plan | None = None
+        self._costs = Costs()
+        # Prompt tokens per second of forwards that compute prompts; 0: not measured yet.
+        self._prompt_rate = 0.0
+        # True after one was sent back for want of pages: nobody comes in until one leaves.
+        self._full = False
         # True while the cache may be ahead of the generations (an interrupt in mid-step).
         self._unsettled = False
+        # Totals for whoever reports: forwards, guesses computed, and those that came true.
+        self.forward_passes = 0
+        self.guessed_tokens = 0
+        self.confirmed_tokens = 0
 
     def __enter__(self) -> Session:
         return self
@@ -81,8 +113,14 @@ class Session:
 
         tokens: the prompt, at least one. Options: see `Options`.
         Raises ContextFullError when no new token would fit, InvalidRequestError for a value
-        that cannot be.
+        that cannot be, ConstraintError for a grammar that cannot be followed.
         """
+        generation = self.prepare(tokens, **options)
+        self.enter(generation)
+        return generation
+
+    def prepare(self, tokens: Sequence[int], **options: Unpack[Options]) -> Generation:
+        """As `add`, but it does not take part until it is given to `enter`."""
         prompt = checked_tokens(tokens, self._vocab_size)
         if len(prompt) + 1 > self._core.limit:
             limit = self._core.limit
@@ -94,19 +132,25 @@ class Session:
             prompt,
             request,
             sampler=Sampler(request.sampling, vocab_size=self._vocab_size, prompt=prompt),
-            decoder=TextStream(self._tokenizer),
+            tokenizer=self._tokenizer,
             end_tokens=self._tokenizer.eos_ids,
             context=self._core.limit,
+            constraint=None if request.grammar is None else self._constrain(request.grammar),
         )
-        self._waiting.append(generation)
+        generation.force()
         return generation
+
+    def enter(self, generation: Generation) -> None:
+        """A prepared generation takes part from the next step on."""
+        if not generation.finished:
+            self._waiting.append(generation)
 
     def step(self) -> list[Generation]:
         """One forward. Returns the generations that were in it; none when all have finished.
 
-        Raises OutOfMemoryError when pages are short (nothing has changed then: cancel a
-        generation and go on), QingyuError when the model was closed. What goes wrong for one
-        generation alone ends that one, and its `result` raises it.
+        Raises OutOfMemoryError when pages are short even for one alone (nothing has changed
+        then), QingyuError when the model was closed. What goes wrong for one generation alone
+        ends that one, and its `result` raises it.
         """
         with self._core as core:
             if self._unsettled:
@@ -115,38 +159,43 @@ class Session:
                 self._admit(core)
             if not self._running:
                 return []
-            started = time.perf_counter()
-            plan = self._plan()
-            self._unsettled = True
-            logits = core.forward(plan.tokens, plan.sequences, plan.outputs)
+            parts, logits, seconds = self._forward(core)
             row = 0
             ended = False
-            for generation, count in plan.parts:
-                generation.computed += count
-                if generation.computed == len(generation.history):
-                    _choose(generation, logits[row])
-                    row += 1
-                    ended = ended or generation.finished
+            for generation, count in parts:
+                rows = 1 + len(generation.guesses)
+                if generation.pending > count:
+                    generation.computed += count
+                    generation.prefill_seconds += seconds
+                    continue
+                self._choose(core, generation, logits[row : row + rows], seconds)
+                row += rows
+                ended = ended or generation.finished
             if ended:
                 self._retire(core)
             self._unsettled = False
-            plan.account(time.perf_counter() - started)
-        if plan.prompts:
-            plan.report()
-        return [generation for generation, _ in plan.parts]
+        for generation, _ in parts:
+            progress = generation.request.progress
+            if progress is not None and generation.forward_passes <= 1:
+                progress(generation.computed_of_prompt, generation.num_prompt)
+        return [generation for generation, _ in parts]
 
     def cancel(self, generation: Generation) -> None:
         """End a generation; waits for the forward that runs. Its pages are parked."""
+        self.end(generation, None)
+
+    def end(self, generation: Generation, error: QingyuError | None) -> None:
+        """As `cancel`; with an error, its result raises that."""
         if generation.finished:
             return
         try:
             with self._core as core:
-                generation.cancel()
+                _stop(generation, error)
                 self._retire(core)
         except QingyuError:
             if not self._core.closed:
                 raise
-            generation.cancel()
+            _stop(generation, error)
 
     def close(self) -> None:
         """Cancel all that runs."""
@@ -154,29 +203,183 @@ class Session:
             self.cancel(generation)
 
     def _admit(self, core: Core) -> None:
-        """Give those who wait a sequence, with what is parked of their prompts."""
-        while self._waiting:
-            generation = self._waiting[0]
-            generation.sequence, generation.cached_tokens = core.open(generation.history)
-            generation.computed = generation.cached_tokens
+        """Give those who wait a sequence, with what is there of their prompts."""
+        if self._full and self._running:
+            return
+        self._full = False
+        for generation in list(self._waiting):
+            if generation.finished:
+                self._waiting.remove(generation)
+                continue
+            source, shared = self._shared(generation)
+            if source is not None and source.computed < shared:
+                continue
+            opened = self._open(core, generation, source, shared)
+            generation.sequence, generation.computed = opened
+            if generation.forward_passes == 0:
+                generation.cached_tokens = min(generation.computed, generation.num_prompt)
             self._running.append(generation)
-            self._decode_plan = None
-            del self._waiting[0]
+            self._waiting.remove(generation)
 
-    def _plan(self) -> _Plan:
-        """What the next forward computes: one token of each that decodes, then prompts."""
-        plan = self._decode_plan
-        if plan is None:
-            decoding = [(one, 1) for one in self._running if not one.prefilling]
-            plan = _Plan(decoding)
-            if len(decoding) == len(self._running):
-                self._decode_plan = plan
-            else:
-                least = min(_MIN_PROMPT_TOKENS, self._chunk_tokens)
-                room = max(self._chunk_tokens - len(decoding), least)
-                plan.add_prompts([one for one in self._running if one.prefilling], room)
-        plan.fill()
-        return plan
+    def _shared(self, generation: Generation) -> tuple[Generation | None, int]:
+        """The running generation that begins most like this one, and how many tokens they
+        share: enough to be worth it, and not more than the cache of the parked has."""
+        best, source = self._core.cached(generation.history) + _WORTH_WAITING, None
+        tokens = generation.history[:-1]
+        for one in self._running:
+            shared = common_length(tokens, one.history[: one.num_prompt])
+            if shared >= best:
+                best, source = shared, one
+        return source, best
+
+    def _open(
+        self, core: Core, generation: Generation, source: Generation | None, shared: int
+    ) -> tuple[int, int]:
+        if source is not None:
+            try:
+                return core.fork(source.sequence, shared), shared
+            except OutOfMemoryError:
+                pass
+        return core.open(generation.history)
+
+    def _forward(
+        self, core: Core
+    ) -> tuple[list[tuple[Generation, int]], NDArray[np.float32], float]:
+        """One forward: its parts (generation, tokens known before), logits [R, V], seconds."""
+        guessing = True
+        while True:
+            parts = self._plan(guessing=guessing)
+            tokens: list[int] = []
+            sequences: list[int] = []
+            outputs: list[int] = []
+            masks: list[Constraint] = []
+            for one, count in parts:
+                start = one.computed
+                size = count + len(one.guesses)
+                tokens += one.history[start : start + count]
+                tokens += one.guesses
+                sequences += [one.sequence] * size
+                if one.pending == count:
+                    outputs += range(len(tokens) - 1 - len(one.guesses), len(tokens))
+                    if one.constraint is not None:
+                        masks.append(one.constraint)
+            computing = _compute_masks(masks)
+            self._unsettled = True
+            started = time.perf_counter()
+            try:
+                logits = core.forward(
+                    np.array(tokens, dtype=np.int32),
+                    np.array(sequences, dtype=np.int32),
+                    np.array(outputs, dtype=np.int32),
+                )
+            except OutOfMemoryError:
+                self._unsettled = False
+                if any(one.guesses for one, _ in parts):
+                    guessing = False
+                    continue
+                if len(self._running) == 1:
+                    raise
+                self._send_back(core)
+                continue
+            finally:
+                if computing is not None:
+                    computing.result()
+            seconds = time.perf_counter() - started
+            self.forward_passes += 1
+            if len(outputs) == len(tokens):
+                self._costs.observe(len(tokens), seconds)
+            elif len(tokens) >= 2 * _MIN_PROMPT_TOKENS:
+                rate = len(tokens) / seconds
+                self._prompt_rate += (rate - self._prompt_rate) * (0.3 if self._prompt_rate else 1)
+            return parts, logits, seconds
+
+    def _plan(self, *, guessing: bool) -> list[tuple[Generation, int]]:
+        """What the next forward computes: all known tokens of those who have few, with
+        guesses after them, then prompts."""
+        few = max(1, min(_SHORT, self._chunk_tokens // 4))
+        short = [one for one in self._running if one.pending <= few]
+        long = [one for one in self._running if one.pending > few]
+        self._guess(short, guessing and not long)
+        parts = [(one, one.pending) for one in short]
+        if not long:
+            return parts
+        room = self._chunk_tokens
+        if short:
+            used = sum(count + len(one.guesses) for one, count in parts)
+            room = min(room - used, int(self._prompt_rate * _LONGEST_PAUSE) or room)
+        room = max(room, min(_MIN_PROMPT_TOKENS, self._chunk_tokens))
+        return parts + _share_out(long, room)
+
+    def _guess(self, short: list[Generation], wanted: bool) -> None:
+        """Let generations guess ahead, as far as that has paid."""
+        for one in short:
+            one.guesses = []
+        if not wanted or len(short) > _MOST_GUESSING:
+            return
+        chances = []
+        guesses: list[list[int]] = []
+        for one in short:
+            if not one.request.speculate or one.forward_passes == 0:
+                chances.append((0.0, 0, 0.0))
+                guesses.append([])
+                continue
+            if one.guesser is None:
+                one.guesser = PromptLookup() if self._draft is None else DraftText(self._draft)
+            most = max(0, min(MAX_GUESSES, one.room - 1))
+            # What is guessed for nothing is compared with what comes even if not computed.
+            free = one.guesser.guess(one.history, most) if self._draft is None else []
+            guesses.append(free)
+            count = len(free) if self._draft is None else most
+            chances.append((one.guesser.chance, count, one.guesser.seconds))
+            one.shadow = free
+        best = self._costs.best(chances, sum(one.pending for one in short))
+        for one, free, (_, count, _) in zip(short, guesses, chances, strict=True):
+            if not best or not count:
+                continue
+            assert one.guesser is not None
+            free = free or one.guesser.guess(one.history, min(best, count))
+            one.guesses = one.shadow = free[:best]
+
+    def _choose(
+        self, core: Core, one: Generation, logits: NDArray[np.float32], seconds: float
+    ) -> None:
+        """The next tokens of one generation, from logits [1 + guesses, V]."""
+        before, first = len(one.history), one.forward_passes == 0
+        chosen: list[int] = []
+        one.forward_passes += 1
+        try:
+            for row in range(len(logits)):
+                chosen.append(one.choose(logits[row]))
+                if one.finished or row == len(one.guesses) or chosen[-1] != one.guesses[row]:
+                    break
+            if not one.finished:
+                one.force()
+        except QingyuError as error:
+            one.fail(error)
+        if one.guesser is not None and chosen:
+            one.guesser.learn(one.shadow, chosen)
+            one.shadow = []
+        one.computed = before
+        if one.guesses:
+            self.guessed_tokens += len(one.guesses)
+            self.confirmed_tokens += len(chosen) - 1
+            one.computed = min(before + len(chosen) - 1, len(one.history))
+            core.native.truncate(one.sequence, one.computed)
+            one.guesses = []
+        if first:
+            one.prefill_seconds += seconds
+        else:
+            one.decode_seconds += seconds
+            # The end token is not in the history, but was computed like any other.
+            one.decode_tokens += max(len(chosen), len(one.history) - before)
+
+    def _send_back(self, core: Core) -> None:
+        """Pages are short: the newest makes room, and is computed again when there is some."""
+        newest = self._running.pop()
+        core.park(newest.sequence, newest.history)
+        newest.sequence, newest.computed = -1, 0
+        self._waiting.insert(0, newest)
+        self._full = True
 
     def _retire(self, core: Core) -> None:
         """Park the sequences of those that have finished."""
@@ -184,89 +387,69 @@ class Session:
         for generation in self._running:
             if generation.finished:
                 core.park(generation.sequence, generation.history)
+                if generation.guesser is not None:
+                    generation.guesser.close()
+                self._full = False
             else:
                 running.append(generation)
         self._running = running
         # In place: another thread may be adding.
         for generation in [one for one in self._waiting if one.finished]:
             self._waiting.remove(generation)
-        self._decode_plan = None
 
     def _settle(self, core: Core) -> None:
         """After an interrupt between a forward and what follows it: ask the cache how far it
         is. A token whose logits were lost is computed again."""
         for generation in self._running:
             length = core.native.length(generation.sequence)
-            if length == len(generation.history):
-                length -= 1
+            if length >= len(generation.history):
+                length = len(generation.history) - 1
                 core.native.truncate(generation.sequence, length)
             generation.computed = length
         self._retire(core)
         self._unsettled = False
 
 
-class _Plan:
-    """One forward: which generations, with how many tokens each, and the arrays for the core.
-
-    Arrays: tokens and sequences [N], outputs [R]. A plan in which all decode is used again
-    until somebody comes or goes: only its tokens change.
-    """
-
-    def __init__(self, decoding: list[tuple[Generation, int]]) -> None:
-        self.parts = decoding
-        self.prompts: list[Generation] = []
-        self.tokens = np.zeros(len(decoding), dtype=np.int32)
-        self.sequences = np.array([one.sequence for one, _ in decoding], dtype=np.int32)
-        self.outputs = np.arange(len(decoding), dtype=np.int32)
-        self._decoding = [one for one, _ in decoding]
-
-    def add_prompts(self, prompts: list[Generation], room: int) -> None:
-        """Up to `room` prompt tokens, first come first served."""
-        tokens, sequences = [self.tokens], [self.sequences]
-        outputs = list(self.outputs)
-        size = len(self.tokens)
-        for one in prompts:
-            count = min(one.num_prompt - one.computed, room)
-            if count == 0:
-                break
-            tokens.append(one.prompt_array[one.computed : one.computed + count])
-            sequences.append(np.full(count, one.sequence, dtype=np.int32))
-            size += count
-            room -= count
-            if one.computed + count == one.num_prompt:
-                outputs.append(np.int32(size - 1))
-            self.parts.append((one, count))
-            self.prompts.append(one)
-        self.tokens = np.concatenate(tokens)
-        self.sequences = np.concatenate(sequences)
-        self.outputs = np.array(outputs, dtype=np.int32)
-
-    def fill(self) -> None:
-        """Enter the newest token of each that decodes."""
-        tokens = self.tokens
-        for place, one in enumerate(self._decoding):
-            tokens[place] = one.history[-1]
-
-    def account(self, seconds: float) -> None:
-        """Book the time of the forward."""
-        for one in self._decoding:
-            one.decode_seconds += seconds
-            one.decode_steps += 1
-        for one in self.prompts:
-            one.prefill_seconds += seconds
-
-    def report(self) -> None:
-        """Tell those who asked how far their prompts are."""
-        for one in self.prompts:
-            if one.request.progress is not None:
-                one.request.progress(one.computed_of_prompt, one.num_prompt)
+def _share_out(prompts: list[Generation], room: int) -> list[tuple[Generation, int]]:
+    """How many tokens of which prompts to compute. Half of the room is for whoever waits
+    longest, so that everybody gets there; the rest goes to the shortest, which are soon done."""
+    oldest = prompts[0]
+    counts = {id(oldest): min(oldest.pending, -(-room // 2))}
+    room -= counts[id(oldest)]
+    for one in sorted(prompts, key=lambda one: one.pending):
+        taken = counts.get(id(one), 0)
+        more = min(one.pending - taken, room)
+        counts[id(one)] = taken + more
+        room -= more
+    return [(one, counts[id(one)]) for one in prompts if counts[id(one)]]
 
 
-def _choose(generation: Generation, logits: NDArray[np.float32]) -> None:
-    """The next token of one generation, from logits [V]."""
-    try:
-        generation.accept(generation.sampler(logits))
-    except QingyuError as error:
+_mask_worker: ThreadPoolExecutor | None = None
+
+
+def _compute_masks(constraints: list[Constraint]) -> Future[None] | None:
+    """Begin computing what may follow, in another thread: the forward takes none of Python's
+    time. What goes wrong there shows again when the mask is applied."""
+    global _mask_worker
+    if not constraints:
+        return None
+    if _mask_worker is None:
+        _mask_worker = ThreadPoolExecutor(1, "qingyu-mask")
+
+    def compute() -> None:
+        for constraint in constraints:
+            try:
+                constraint.mask()
+            except QingyuError:
+                continue
+
+    return _mask_worker.submit(compute)
+
+
+def _stop(generation: Generation, error: QingyuError | None) -> None:
+    if error is None:
+        generation.cancel()
+    else:
         generation.fail(error)
 
 

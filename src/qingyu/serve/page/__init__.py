@@ -1,0 +1,124 @@
+"""The web page: one HTML file and a few scripts, served as they lie in this folder.
+
+    response = page(service)                         # for "/": the page with its own token
+    response = asset("main.js", if_none_match=None)  # for "/page/main.js"
+
+There is no build step, and nothing on the page comes from another host. This module knows
+neither who may ask (`doors` decides) nor what the scripts do. An asset holds nothing secret;
+the page itself holds the token its scripts send, so it is never kept in a cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from qingyu.serve.problems import ApiError, error_response
+from qingyu.text import pick
+
+if TYPE_CHECKING:
+    from qingyu.serve.service import Service
+
+# The page shows text of a model and of strangers' files. Should a mistake ever let some of it
+# through as markup, the browser still runs no script and loads nothing that is not in this folder.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+# Every file that may be asked for. A name that is not here is never looked up on the disk.
+ASSETS = (
+    "style.css",
+    "messages.css",
+    "dialogs.css",
+    "icon.svg",
+    "early.js",
+    "main.js",
+    "api.js",
+    "chat.js",
+    "composer.js",
+    "conversation.js",
+    "dom.js",
+    "highlight.js",
+    "icons.js",
+    "markdown.js",
+    "messages.js",
+    "panels.js",
+    "settings.js",
+    "sidebar.js",
+    "store.js",
+    "words.js",
+)
+
+
+def page(service: Service) -> Response:
+    """The page, with the token its scripts send and what they need to know at once."""
+    settings = {"model": service.model.info.name, "context": service.model.info.context}
+    text = _read("index.html").decode()
+    text = text.replace("{{token}}", html.escape(service.page_token or ""))
+    text = text.replace("{{settings}}", html.escape(json.dumps(settings, ensure_ascii=False)))
+    return Response(
+        text,
+        media_type="text/html; charset=utf-8",
+        headers={
+            **_ALWAYS,
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "Cross-Origin-Opener-Policy": "same-origin",
+        },
+    )
+
+
+def asset(name: str, if_none_match: str | None = None) -> Response:
+    """One file of the page; 304 when the browser's copy (`If-None-Match`) is this one, else 404."""
+    if name not in ASSETS:
+        message = pick(f"the page has no file {name!r}", f"页面没有文件 {name!r}")
+        return error_response(ApiError(404, message, code="not_found"))
+    tag = _tag(name)
+    headers = {**_ALWAYS, "Cache-Control": "no-cache", "ETag": tag}
+    if if_none_match is not None and tag in (part.strip() for part in if_none_match.split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(_read(name), media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+
+
+@cache
+def _read(name: str) -> bytes:
+    # Kept in memory: once the process is sealed it may not open files of the package any more.
+    return (files("qingyu.serve.page") / name).read_bytes()
+
+
+@cache
+def _tag(name: str) -> str:
+    return f'"{hashlib.sha256(_read(name)).hexdigest()[:24]}"'
+
+
+def load() -> None:
+    """Read every file now: a sealed process may not be able to later."""
+    for name in (*ASSETS, "index.html"):
+        _read(name)
