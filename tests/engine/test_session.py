@@ -1,5 +1,6 @@
 """Several generations in one batch, over a core whose logits depend on every token."""
 
+import dataclasses
 import gc
 from typing import Any
 
@@ -158,19 +159,153 @@ def test_a_fork_without_a_page_for_its_copy_shares_whole_pages() -> None:
         core.drop(sequence)
 
 
-def test_short_pages_raise_and_leave_everything_as_it_was() -> None:
+def test_when_pages_are_short_the_newest_waits_and_loses_nothing() -> None:
     model = fake_model(context=64, kv_tokens=64)
     with model.session() as session:
         one = session.add([1] * 30, max_tokens=30)
-        two = session.add([2] * 30, max_tokens=30)
+        two = session.add([2] * 30, max_tokens=30, temperature=1.0, seed=5)
+        finish(session)
+    assert list(one.result.tokens) == greedy([1] * 30, 30)
+    alone = fake_model(context=64, kv_tokens=64)
+    wanted = alone.generate([2] * 30, max_tokens=30, temperature=1.0, seed=5).read()
+    assert two.result.tokens == wanted.tokens
+
+
+def test_pages_too_short_for_one_alone_raise_and_change_nothing() -> None:
+    model = fake_model(context=64, kv_tokens=64)
+    with model.session() as other, model.session() as session:
+        other.add([3] * 30, max_tokens=30)
+        for _ in range(4):
+            other.step()
+        one = session.add([1] * 30, max_tokens=30)
         with pytest.raises(OutOfMemoryError, match="64"):
             finish(session)
         assert not one.finished
-        session.cancel(two)
+        other.close()
         finish(session)
     assert list(one.result.tokens) == greedy([1] * 30, 30)
-    assert two.result.stop_reason == "cancelled"
-    assert list(two.result.tokens) == greedy([2] * 30, len(two.tokens))
+
+
+def test_a_prefix_being_computed_is_waited_for_and_shared() -> None:
+    model = fake_model(context=512, kv_tokens=4096, chunk_tokens=16)
+    shared = [7] * 100
+    with model.session() as session:
+        one = session.add([*shared, 1, 2], max_tokens=5)
+        session.step()
+        others = [session.add([*shared, 3, count], max_tokens=5) for count in range(4)]
+        finish(session)
+    assert [other.result.cached_tokens for other in others] == [100, 101, 101, 101]
+    # 102 of the first, then what the others do not share, then what is generated.
+    assert sum(context_of(model).forwards) <= 102 + 4 * 2 + 5 * 5
+    for count, other in enumerate(others):
+        assert list(other.result.tokens) == greedy([*shared, 3, count], 5)
+    assert list(one.result.tokens) == greedy([*shared, 1, 2], 5)
+
+
+def test_a_short_prompt_does_not_wait_for_a_long_one() -> None:
+    model = fake_model(context=2048, kv_tokens=8192, chunk_tokens=32)
+    with model.session() as session:
+        long = session.add(list(range(1, 201)) * 5, max_tokens=2)
+        session.step()
+        short = session.add([5] * 20, max_tokens=2)
+        steps = 0
+        while not short.finished:
+            session.step()
+            steps += 1
+        assert steps <= 4
+        assert not long.finished
+        finish(session)
+    assert list(long.result.tokens) == greedy(list(range(1, 201)) * 5, 2)
+
+
+def repeats(history: tuple[int, ...]) -> int:
+    """A text that goes round: what prompt lookup is for."""
+    return 10 + (history[-1] + 1) % 7
+
+
+@pytest.mark.parametrize("fields", [{}, {"temperature": 1.0, "seed": 3}])
+def test_guessing_ahead_changes_nothing_and_saves_forwards(fields: dict[str, Any]) -> None:
+    results = []
+    for speculate in (False, True):
+        model = fake_model(context=512, kv_tokens=4096, script=repeats)
+        with model.session() as session:
+            # So that guessing pays: a forward of ten tokens takes as long as one of one.
+            session._costs.observe(1, 1.0)
+            session._costs.observe(16, 1.0)
+            session._costs.observe = lambda size, seconds: None  # type: ignore[method-assign]
+            one = session.add([10, 11, 12], max_tokens=150, speculate=speculate, **fields)
+            finish(session)
+            results.append(one.result)
+            assert (session.confirmed_tokens > 50) == speculate
+    plain, guessed = results
+    assert guessed.tokens == plain.tokens
+    assert len(plain.tokens) == 150
+    assert plain.forward_passes == 150
+    assert guessed.forward_passes < 75
+
+
+def test_wrong_guesses_change_nothing() -> None:
+    options: dict[str, Any] = {"context": 512, "kv_tokens": 4096, "page_tokens": 4}
+    options["script"] = lambda history: (history[-1] * 31 + len(history)) % 250
+    wanted = fake_model(**options).generate([10, 11, 12], max_tokens=60, speculate=False).read()
+    model = fake_model(**options)
+    with model.session() as session:
+        one = session.add([10, 11, 12], max_tokens=60)
+        while not one.finished:
+            session.step()
+            if one.guesser is not None:
+                # Guesses from nowhere, taken on trust.
+                one.guesser.guess = lambda history, most: [history[-1], 1, 2][:most]  # type: ignore[method-assign]
+                one.guesser.chance = 1.0
+            session._costs.__init__()  # type: ignore[misc]
+            session._costs.observe(1, 1.0)
+            session._costs.observe(16, 1.0)
+        assert session.guessed_tokens > 50
+    assert one.result.tokens == wanted.tokens
+    with model.core as core:
+        core._prefixes.clear()
+    assert context_of(model).pages_free == context_of(model).pages_total
+
+
+@pytest.mark.parametrize("fields", [{}, {"temperature": 1.0, "seed": 3}])
+def test_a_draft_model_changes_nothing_and_saves_forwards(fields: dict[str, Any]) -> None:
+    plain = fake_model(context=512, kv_tokens=4096, script=repeats)
+    wanted = plain.generate([10, 11, 12], max_tokens=100, speculate=False, **fields).read()
+    model = fake_model(context=512, kv_tokens=4096, script=repeats)
+    draft = fake_model(context=512, kv_tokens=4096, script=repeats)
+    with model.session(draft=draft) as session:
+        one = session.add([10, 11, 12], max_tokens=100, **fields)
+        while not one.finished:
+            session.step()
+            session._costs.__init__()  # type: ignore[misc]
+            session._costs.observe(1, 1.0)
+            session._costs.observe(16, 1.0)
+    assert one.result.tokens == wanted.tokens
+    assert one.result.forward_passes < 30
+    assert sum(context_of(draft).forwards) > 60
+
+
+def test_a_draft_model_of_another_vocabulary_is_refused() -> None:
+    draft = fake_model()
+    draft.info = dataclasses.replace(draft.info, vocab_size=7)
+    with pytest.raises(InvalidRequestError, match="vocabularies differ"):
+        fake_model().session(draft=draft)
+
+
+def test_log_probabilities_are_those_of_the_logits() -> None:
+    model = fake_model()
+    result = model.generate([1, 2, 3], max_tokens=6, logprobs=3).read()
+    assert result.logprobs is not None
+    assert [info.token for info in result.logprobs] == list(result.tokens)
+    history = [1, 2, 3]
+    for info in result.logprobs:
+        logits = FakeModel().logits(tuple(history)).astype(np.float64)
+        expected = logits - np.log(np.exp(logits).sum())
+        order = np.argsort(-expected)[:3]
+        assert [entry[0] for entry in info.top] == order.tolist()
+        assert info.logprob == pytest.approx(expected[info.token], abs=1e-5)
+        assert [entry[2] for entry in info.top] == pytest.approx(expected[order], abs=1e-5)
+        history.append(info.token)
 
 
 def test_an_interrupt_in_the_middle_of_a_step_loses_nothing() -> None:

@@ -22,11 +22,11 @@ class TokenInfo(NamedTuple):
     """One token of an answer, and how likely the model found it.
 
     logprob: natural log of its probability before sampling settings and constraint.
-    top: the likeliest tokens in its place as (token, bytes, log-probability), likeliest first.
+    top: the likeliest tokens in its place as (token, raw bytes, log-probability), likeliest first.
     """
 
     token: int
-    bytes: bytes
+    raw: bytes
     logprob: float
     top: tuple[tuple[int, bytes, float], ...] = ()
 

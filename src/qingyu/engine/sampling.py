@@ -352,10 +352,12 @@ class Penalties:
 
 def _no_choice(value: float) -> QingyuError:
     if value == -math.inf:
-        return InvalidRequestError(pick(
+        return InvalidRequestError(
+            pick(
                 "logit_bias bans every token that could follow",
                 "logit_bias 禁止了所有可能的后续词元",
-            ))
+            )
+        )
     return ModelFileError(
         pick(
             f"the model computed {value} as a logit: its weights are damaged;"

@@ -256,9 +256,9 @@ class Scheduler:
                     self._session.end(job.generation, error)
                 moved = list(self._running)
             for generation in moved:
-                job = self._running.get(generation)
-                if job is None:
+                if generation not in self._running:
                     continue
+                job = self._running[generation]
                 if generation.finished:
                     self._leave(job)
                 if generation.finished or generation.has_news:

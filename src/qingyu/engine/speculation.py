@@ -229,8 +229,9 @@ class Costs:
             return low + (high - low) * (size - below) / (above - below)
         if below is None:
             return self._seconds[sizes[0]] * size / sizes[0]
-        # A first guess: twice for the second token, then a sixth for each.
-        return self._seconds[below] * ((2 + size / 6) / (2 + below / 6) if below > 1 else 2 + size / 6)
+        # As a first guess: the second token costs as much again as the first, others a sixth.
+        assert below is not None
+        return self._seconds[below] * (2 + size / 6) / (2 + below / 6 if below > 1 else 1)
 
     def best(self, chances: Sequence[tuple[float, int, float]], others: int) -> int:
         """How many guesses each text should have: 0 when none is worth it.
