@@ -2,6 +2,7 @@
 
     QingyuError
     ├── InvalidRequestError      a parameter has a value it cannot have
+    │   └── ConstraintError          a grammar or schema cannot be followed
     ├── ModelNotFoundError       no model of that name, here or in the catalogue
     ├── ModelFileError           a model file is damaged, hostile or inconsistent
     │   └── UnsupportedModelError    sound, but of a family or type Qingyu does not run
@@ -31,6 +32,10 @@ class QingyuError(Exception):
 
 class InvalidRequestError(QingyuError, ValueError):
     """A parameter has a value it cannot have."""
+
+
+class ConstraintError(InvalidRequestError):
+    """A grammar or schema is damaged, not supported, or leaves nothing to say."""
 
 
 class ModelNotFoundError(QingyuError):
