@@ -38,7 +38,7 @@ MAX_SCHEMA_DEPTH = 64
 MAX_CHOICES = 1024
 # Compiled grammars kept, the least used going first.
 _KEPT = 64
-_JSON_OPTIONS: Any = {
+JSON_OPTIONS: Any = {
     "whitespace_flexible": False,
     "item_separator": ", ",
     "key_separator": ": ",
@@ -171,7 +171,7 @@ class Constraints:
     def _compile(self, grammar: Grammar) -> llguidance.LLMatcher:
         if grammar.kind == "json_schema":
             text = llguidance.LLMatcher.grammar_from_json_schema(
-                grammar.source, overrides=_JSON_OPTIONS
+                grammar.source, overrides=JSON_OPTIONS
             )
         elif grammar.kind == "regex":
             text = llguidance.LLMatcher.grammar_from_regex(grammar.source)

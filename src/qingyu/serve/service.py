@@ -41,6 +41,8 @@ class Service:
     # What the seal says of itself and the probe table, as JSON; see `seal`.
     seal: dict[str, Any] = field(default_factory=lambda: {"sealed": False, "layers": []})
     probes: dict[str, Any] | None = None
+    # Names the model answers to besides its own.
+    aliases: tuple[str, ...] = ("default",)
     page_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     started: float = field(default_factory=time.time)
 
