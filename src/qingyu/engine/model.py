@@ -102,7 +102,7 @@ class Model:
         that cannot be.
         """
         session = self.session()
-        return Stream(session, session.add(self._prompt_tokens(prompt), **options))
+        return Stream(session, session.add(self.prompt_tokens(prompt), **options))
 
     def chat(
         self,
@@ -217,7 +217,7 @@ class Model:
 
         Raises InvalidRequestError when that is more than 1 GiB: use `iterate_logits`.
         """
-        tokens = self._prompt_tokens(prompt)
+        tokens = self.prompt_tokens(prompt)
         size = 4 * len(tokens) * self.info.vocab_size
         if size > MAX_LOGIT_BYTES:
             most = MAX_LOGIT_BYTES // (4 * self.info.vocab_size)
@@ -240,7 +240,7 @@ class Model:
         """The same in pieces float32 [up to 64 MB worth of tokens, vocabulary], in order."""
         return scoring.iterate_logits(
             self.core,
-            self._prompt_tokens(prompt),
+            self.prompt_tokens(prompt),
             vocab_size=self.info.vocab_size,
             chunk_tokens=self._chunk_tokens,
         )
@@ -357,7 +357,7 @@ class Model:
             payload_bytes=payload_bytes,
         )
 
-    def _prompt_tokens(self, prompt: str | Sequence[int]) -> list[int]:
+    def prompt_tokens(self, prompt: str | Sequence[int]) -> list[int]:
         """Token ids of a prompt given either way; an empty text is the token texts begin with."""
         if isinstance(prompt, str):
             return self.tokenizer.encode(prompt) or [scoring.start_token(self.tokenizer)]

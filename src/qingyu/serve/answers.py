@@ -79,12 +79,22 @@ class Answers:
         try:
             for feed in self._feeds:
                 await self._stack.enter_async_context(feed)
+        except QingyuError as error:
+            await self._stack.aclose()
+            raise from_qingyu(error) from None
         except BaseException:
             await self._stack.aclose()
             raise
         return self
 
     async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Cancel what still runs."""
+        for feed in self._feeds:
+            if feed.entered and feed.job.finished and feed.job.generation.error is None:
+                self._book(feed)
         await self._stack.aclose()
 
     async def collect(self, request: Request) -> list[Result]:
@@ -92,7 +102,8 @@ class Answers:
         waiting = asyncio.gather(*(feed.wait() for feed in self._feeds))
         leaving = asyncio.ensure_future(gone(request.receive))
         try:
-            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {waiting, leaving}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 raise ClientGoneError
             results = waiting.result()
@@ -101,8 +112,6 @@ class Answers:
         finally:
             leaving.cancel()
             waiting.cancel()
-        for feed in self._feeds:
-            self._book(feed)
         for result in results:
             _check_whole(result)
         return results
@@ -130,14 +139,17 @@ class Answers:
 
     def result(self, index: int) -> Result:
         """Of an answer whose last update was seen. Raises ApiError if it failed."""
-        feed = self._feeds[index]
         try:
-            result = feed.result
+            result = self._feeds[index].result
         except QingyuError as error:
             raise from_qingyu(error) from None
-        self._book(feed)
         _check_whole(result)
         return result
+
+    @property
+    def results(self) -> list[Result]:
+        """All of them, after the last update."""
+        return [self.result(index) for index in range(len(self._feeds))]
 
     def _book(self, feed: Feed) -> None:
         result = feed.result

@@ -69,7 +69,7 @@ async def chat_completions(request: Request) -> Response:
     if body.stream:
         # Entered here, so that what is refused is refused with a status.
         await answers.__aenter__()
-        return EventStream(writer.events(answers))
+        return EventStream(writer.events(answers), answers)
     async with answers:
         try:
             results = await answers.collect(request)
@@ -176,20 +176,17 @@ class _Writer:
                     reason = _finish_reason(result, readers[index])
                     yield self._chunk(index, {}, reason=reason)
             if self._with_usage:
-                results = [answers.result(index) for index in range(len(readers))]
                 yield event(
                     {
                         **self._base,
                         "object": "chat.completion.chunk",
                         "choices": [],
-                        "usage": usage(answers.num_prompt, results),
+                        "usage": usage(answers.num_prompt, answers.results),
                     }
                 )
             yield DONE
         except ApiError as error:
             yield event(error.body)
-        finally:
-            await answers.__aexit__(None, None, None)
 
     def _chunk(
         self,

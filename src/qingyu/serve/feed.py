@@ -57,6 +57,10 @@ class Feed:
         self._job: Job | None = None
 
     @property
+    def entered(self) -> bool:
+        return self._job is not None
+
+    @property
     def job(self) -> Job:
         assert self._job is not None, "not entered"
         return self._job

@@ -1,9 +1,9 @@
 """Server-sent events: a response that is sent as it comes.
 
-    return EventStream(events())              # an async generator of bytes
+    return EventStream(events(), answers)     # an async generator of bytes, and what it uses
     event({"delta": "a"}), event(data, name="response.created"), DONE
 
-When the client goes away the generator is closed at once, so that what it uses is freed.
+When the client goes away the generator is closed at once, and so is what it uses.
 Format: HTML standard, "Server-sent events".
 """
 
@@ -14,7 +14,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -39,18 +39,25 @@ async def gone(receive: Receive) -> None:
         pass
 
 
+class Closable(Protocol):
+    """What a stream uses until its end."""
+
+    async def aclose(self) -> None: ...
+
+
 class EventStream(Response):
     """See the module."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes, None], used: Closable) -> None:
         super().__init__(
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
             media_type="text/event-stream; charset=utf-8",
         )
         del self.headers["content-length"]
         self._events = events
+        self._used = used
         self._sent = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,6 +78,7 @@ class EventStream(Response):
                 with contextlib.suppress(asyncio.CancelledError, OSError):
                     await task
             await self._events.aclose()
+            await self._used.aclose()
 
     async def _send_events(self, send: Send) -> None:
         async for chunk in self._events:

@@ -1,0 +1,207 @@
+"""/v1/completions: a text goes on.
+
+    Route("/v1/completions", completions, methods=["POST"])
+
+Several prompts are several groups of answers, one index after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from qingyu.engine.results import Result, TokenInfo
+from qingyu.serve.answers import Answers, ClientGoneError, fingerprint, off_loop, usage
+from qingyu.serve.completions_schema import UNSUPPORTED, CompletionRequest
+from qingyu.serve.fields import check_model, grammar_of, refuse_unsupported
+from qingyu.serve.limits import parse, read_json
+from qingyu.serve.problems import ApiError
+from qingyu.serve.service import Service
+from qingyu.serve.sse import DONE, EventStream, event
+
+
+async def completions(request: Request) -> Response:
+    """The endpoint."""
+    service: Service = request.app.state.service
+    service.ready()
+    data = await read_json(request, service.settings.limits)
+    refuse_unsupported(data, UNSUPPORTED)
+    body = parse(CompletionRequest, data)
+    model = service.model
+    check_model(body.model, model.info.name, service.aliases)
+    prompts = _prompts(body)
+    options = body.options()
+    if body.max_tokens is not None:
+        options["max_tokens"] = body.max_tokens
+    if body.logprobs is not None:
+        options["logprobs"] = body.logprobs
+    grammar = grammar_of(body.response_format)
+    if grammar is not None:
+        options["constraint"] = grammar
+    size = sum(len(prompt) for prompt in prompts)
+    tokens = await off_loop(size, lambda: [model.prompt_tokens(prompt) for prompt in prompts])
+    groups = _Groups(
+        [
+            Answers(
+                service,
+                one,
+                options=options,
+                count=body.n or 1,
+                user=body.fairness_key,
+                deadline=body.deadline_seconds,
+            )
+            for one in tokens
+        ]
+    )
+    echoes = [""] * len(prompts)
+    if body.echo:
+        echoes = [
+            prompt if isinstance(prompt, str) else model.detokenize(prompt) for prompt in prompts
+        ]
+    writer = _Writer(service, body, echoes)
+    await groups.open()
+    if body.stream:
+        return EventStream(writer.events(groups), groups)
+    try:
+        collected = await asyncio.gather(*(one.collect(request) for one in groups.answers))
+    except ClientGoneError:
+        return Response(status_code=499)
+    finally:
+        await groups.aclose()
+    return JSONResponse(writer.whole(groups, collected))
+
+
+def _prompts(body: CompletionRequest) -> list[str | list[int]]:
+    prompt: Any = body.prompt
+    one_text_or_token_list = isinstance(prompt, str) or isinstance(prompt[0], int)
+    return [prompt] if one_text_or_token_list else prompt
+
+
+class _Groups:
+    """The answers to each of several prompts."""
+
+    def __init__(self, answers: list[Answers]) -> None:
+        self.answers = answers
+        self._stack = AsyncExitStack()
+
+    async def open(self) -> None:
+        try:
+            for one in self.answers:
+                await self._stack.enter_async_context(one)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        await self._stack.aclose()
+
+    @property
+    def num_prompt(self) -> int:
+        return sum(one.num_prompt for one in self.answers)
+
+
+class _Writer:
+    """One response in OpenAI's older shape."""
+
+    def __init__(self, service: Service, body: CompletionRequest, echoes: list[str]) -> None:
+        self._body = body
+        self._echoes = echoes
+        self._base = {
+            "id": f"cmpl-{secrets.token_hex(12)}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": service.model.info.name,
+            "system_fingerprint": fingerprint(service),
+        }
+        self._with_usage = bool(body.stream_options and body.stream_options.include_usage)
+
+    def whole(self, groups: _Groups, collected: Sequence[Sequence[Result]]) -> dict[str, Any]:
+        """The response when nothing is streamed."""
+        choices: list[dict[str, Any]] = []
+        for echo, results in zip(self._echoes, collected, strict=True):
+            for result in results:
+                choices.append(
+                    {
+                        "index": len(choices),
+                        "text": echo + result.text,
+                        "logprobs": _logprobs(result.logprobs, 0),
+                        "finish_reason": _finish_reason(result),
+                    }
+                )
+        return {**self._base, "choices": choices, "usage": self._usage(groups, collected)}
+
+    async def events(self, groups: _Groups) -> AsyncGenerator[bytes, None]:
+        """The response as it comes, one prompt after the other."""
+        try:
+            collected = []
+            for number, answers in enumerate(groups.answers):
+                count = self._body.n or 1
+                offsets = [0] * count
+                if self._echoes[number]:
+                    for index in range(count):
+                        yield self._chunk(number * count + index, self._echoes[number])
+                async for index, update in answers:
+                    place = number * count + index
+                    reason = None
+                    if update.finished:
+                        reason = _finish_reason(answers.result(index))
+                    if update.text or update.tokens or reason:
+                        logprobs = _logprobs(update.tokens or None, offsets[index])
+                        yield self._chunk(place, update.text, logprobs=logprobs, reason=reason)
+                    offsets[index] += len(update.text)
+                collected.append(answers.results)
+            if self._with_usage:
+                yield event({**self._base, "choices": [], "usage": self._usage(groups, collected)})
+            yield DONE
+        except ApiError as error:
+            yield event(error.body)
+
+    def _usage(self, groups: _Groups, collected: Sequence[Sequence[Result]]) -> dict[str, Any]:
+        total = usage(groups.num_prompt, [one for results in collected for one in results])
+        cached = sum(results[0].cached_tokens for results in collected)
+        total["prompt_tokens_details"] = {"cached_tokens": cached}
+        return total
+
+    def _chunk(
+        self,
+        index: int,
+        text: str,
+        *,
+        logprobs: dict[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> bytes:
+        choice = {"index": index, "text": text, "logprobs": logprobs, "finish_reason": reason}
+        chunk = {**self._base, "choices": [choice]}
+        if self._with_usage:
+            chunk["usage"] = None
+        return event(chunk)
+
+
+def _logprobs(infos: Sequence[TokenInfo] | None, offset: int) -> dict[str, Any] | None:
+    if infos is None:
+        return None
+    texts = [info.raw.decode("utf-8", "replace") for info in infos]
+    offsets = []
+    for text in texts:
+        offsets.append(offset)
+        offset += len(text)
+    return {
+        "tokens": texts,
+        "token_logprobs": [max(info.logprob, -9999.0) for info in infos],
+        "top_logprobs": [
+            {raw.decode("utf-8", "replace"): max(value, -9999.0) for _, raw, value in info.top}
+            for info in infos
+        ],
+        "text_offset": offsets,
+    }
+
+
+def _finish_reason(result: Result) -> str:
+    return "length" if result.stop_reason == "length" else "stop"

@@ -1,0 +1,90 @@
+"""What /v1/completions takes and gives: OpenAI's older shape, text in and text out.
+
+body = parse(CompletionRequest, data)
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from qingyu.serve.fields import MAX_TOKENS, PenaltyFields, ResponseFormat, StreamOptions, Usage
+from qingyu.text import pick
+
+MAX_PROMPTS = 64
+
+UNSUPPORTED: dict[str, tuple[Any, ...]] = {
+    "suffix": (None, ""),
+}
+
+Tokens = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+
+
+class CompletionRequest(PenaltyFields):
+    """A text, token ids, or several of either, to be continued."""
+
+    prompt: (
+        str
+        | Tokens
+        | Annotated[list[str], Field(min_length=1, max_length=MAX_PROMPTS)]
+        | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_PROMPTS)]
+    )
+    max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = 16
+    best_of: Annotated[int, Field(ge=1, le=16)] | None = None
+    echo: bool | None = None
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    response_format: ResponseFormat | None = None
+    stream_options: StreamOptions | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CompletionRequest:
+        if self.best_of is not None and self.best_of != (self.n or 1):
+            raise ValueError(
+                pick(
+                    f"best_of is {self.best_of}; only the value of n is supported",
+                    f"best_of 为 {self.best_of}；只支持与 n 相同的值",
+                )
+            )
+        if self.echo and self.logprobs is not None:
+            raise ValueError(
+                pick(
+                    "echo with logprobs is not supported: the prompt's own are not computed",
+                    "不支持 echo 与 logprobs 同用：不计算提示自身的概率",
+                )
+            )
+        if self.stream_options is not None and not self.stream:
+            raise ValueError(
+                pick("stream_options needs stream: true", "stream_options 需要 stream: true")
+            )
+        return self
+
+
+class CompletionLogprobs(BaseModel):
+    """Log-probabilities in the older shape."""
+
+    tokens: list[str]
+    token_logprobs: list[float]
+    top_logprobs: list[dict[str, float]]
+    text_offset: list[int]
+
+
+class CompletionChoice(BaseModel):
+    """One continuation."""
+
+    index: int
+    text: str
+    logprobs: CompletionLogprobs | None
+    finish_reason: Literal["stop", "length"]
+
+
+class Completion(BaseModel):
+    """The whole response."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[CompletionChoice]
+    usage: Usage
