@@ -64,7 +64,9 @@ class ByteTokenizer:
 
 
 class FakeTemplate:
-    """`role: content` lines, each ended by <turn>."""
+    """`role: content` lines, each ended by <turn>. It knows no tools."""
+
+    source = "{{ messages }}"
 
     def render_tokens(
         self,
@@ -73,6 +75,7 @@ class FakeTemplate:
         tools: Any = None,
         add_generation_prompt: bool = True,
         lead: str = "assistant: ",
+        enable_thinking: bool = True,
     ) -> list[int]:
         tokens: list[int] = []
         for message in messages:

@@ -15,6 +15,7 @@
     ├── QueueFullError           too many requests wait already
     ├── DeadlineError            a request took longer than it was given
     ├── TemplateError            a chat template is missing, failed, or was stopped
+    ├── SealError                the process could not be locked, and should have been
     └── StateError               a saved sequence is damaged or belongs to another model
 
 A message names the thing, the number and the fix, in English or Chinese
@@ -122,6 +123,10 @@ class DeadlineError(QingyuError):
 
 class TemplateError(QingyuError):
     """A chat template is missing, failed, or exceeded its time or size."""
+
+
+class SealError(QingyuError):
+    """The process could not be locked against connections, and was told that it must be."""
 
 
 class StateError(QingyuError):

@@ -17,13 +17,15 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from qingyu import text
-from qingyu.cli import bench, chat, doctor, generate, inspect, models, tokenize, usage
+from qingyu.cli import bench, chat, doctor, generate, inspect, models, serve, tokenize, usage
 from qingyu.cli.common import complain
 from qingyu.cli.help import Command, Group
 from qingyu.errors import QingyuError
 from qingyu.text import pick
 
-VERBS = (chat, generate, models, inspect, tokenize, bench, doctor)
+VERBS = (chat, generate, serve, models, inspect, tokenize, bench, doctor)
+# These lock themselves when it is time, or must not be locked.
+_UNLOCKED = {"serve", "doctor", "pull"}
 
 
 class App(typer.Typer):
@@ -106,10 +108,13 @@ def choose_language(arguments: list[str]) -> list[str]:
     return rest
 
 
-def run(arguments: list[str]) -> int:
-    """Run one command line (without the program's name) and return its exit code."""
+def run(arguments: list[str], *, locked: bool = False) -> int:
+    """Run one command line (without the program's name) and return its exit code. locked: seal
+    the process first, for good; only a process of its own should be."""
     try:
         rest = choose_language(arguments)  # first: the app is built in that language
+        if locked:
+            lock(rest)
         result = build_app()(args=rest, prog_name="qingyu", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except QingyuError as error:
@@ -124,6 +129,15 @@ def run(arguments: list[str]) -> int:
         return 130
 
 
+def lock(arguments: list[str]) -> None:
+    """Seal this process unless its verb needs the network: only `pull` does."""
+    words = [word for word in arguments if not word.startswith("-")][:2]
+    if words and words[0] not in _UNLOCKED and words != ["models", "pull"]:
+        from qingyu.serve.seal import seal
+
+        seal()
+
+
 def main() -> NoReturn:
     """Entry point of the `qingyu` command."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], locked=True))

@@ -48,6 +48,8 @@ def load(
     threads: int | None = None,
     template: str | None = None,
     kv_tokens: int | None = None,
+    kv_bytes: int | None = None,
+    most_kv_tokens: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Model:
     """Load a model that is on this machine.
@@ -59,6 +61,7 @@ def load(
     template: a chat template's name or file, instead of the model's own.
     kv_tokens: tokens the key-value cache has room for, all sequences together; default 16384,
         at least the context.
+    kv_bytes: the same as memory, instead of kv_tokens; with most_kv_tokens no more than that.
     progress: called with (bytes loaded, bytes to load).
 
     Raises ModelNotFoundError, ModelFileError (damaged), UnsupportedModelError,
@@ -71,6 +74,9 @@ def load(
     stamp = Stamp.of_path(path)
     with GGUFFile.open(path) as gguf, ThreadPoolExecutor(1, "qingyu-load") as pool:
         config = describe(gguf)
+        if kv_bytes is not None:
+            assert kv_tokens is None, "kv_tokens and kv_bytes"
+            kv_tokens, context = _tokens_in(config, kv_bytes, most_kv_tokens, context)
         context, kv_tokens = _lengths(config, context, kv_tokens)
         words = pool.submit(_words, gguf, template)
         native = build_native(gguf, config, settings, progress)
@@ -147,6 +153,31 @@ def _lengths(config: ModelConfig, context: int | None, kv_tokens: int | None) ->
             )
         )
     return context, kv_tokens
+
+
+def _tokens_in(
+    config: ModelConfig, kv_bytes: int, most: int | None, context: int | None
+) -> tuple[int, int | None]:
+    """Tokens whose keys and values take so many bytes, and the context.
+
+    With `most`, the size is ours and not the user's: then it is raised to what one sequence
+    needs. Raises InvalidRequestError when the user's is too small for the context wished for.
+    """
+    each = 2 * 2 * config.num_layers * config.num_kv_heads * config.head_size
+    tokens = kv_bytes // each
+    if most is not None:
+        least = context or min(config.context_length, DEFAULT_CONTEXT)
+        return max(min(tokens, most), least), context
+    if tokens < (context or 256):
+        raise InvalidRequestError(
+            pick(
+                f"{kv_bytes} bytes hold the keys and values of {tokens} tokens, less than the"
+                f" context of {context or 256}; one token takes {each}",
+                f"{kv_bytes} 字节只能容纳 {tokens} 个词元的键值，少于上下文 {context or 256}；"
+                f"每个词元需 {each} 字节",
+            )
+        )
+    return tokens, context
 
 
 def _words(gguf: GGUFFile, template: str | None) -> tuple[Tokenizer, ChatTemplate | None]:

@@ -71,6 +71,11 @@ def _processor() -> str:
     return platform.machine()
 
 
+def available_memory() -> int:
+    """Bytes a program may take without others being pushed out; 0 where it cannot be known."""
+    return _memory()[1]
+
+
 def _memory() -> tuple[int, int]:
     """All memory, and what is free to use, in bytes; zeros where neither can be known."""
     try:

@@ -10,7 +10,7 @@ Knows neither the shape of a request nor that of a response.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
@@ -20,11 +20,12 @@ from qingyu import __version__
 from qingyu.engine.request import Options
 from qingyu.engine.results import Result, TokenInfo
 from qingyu.engine.scheduler import Update
-from qingyu.errors import QingyuError
+from qingyu.errors import ConstraintError, ContextFullError, QingyuError
 from qingyu.serve.feed import Feed
 from qingyu.serve.problems import ApiError, from_qingyu
 from qingyu.serve.service import Service
 from qingyu.serve.sse import gone
+from qingyu.serve.tools import ToolPlan
 from qingyu.text import pick
 
 Value = TypeVar("Value")
@@ -38,12 +39,21 @@ async def off_loop(size: int, call: Callable[[], Value]) -> Value:
     return call() if size < _SHORT_TEXT else await asyncio.to_thread(call)
 
 
+def conversation_size(messages: Sequence[Mapping[str, Any]], plan: ToolPlan) -> int:
+    """Characters of a conversation, for `off_loop`. Tools count as long: their schemas have
+    any size, and become a grammar besides."""
+    return _SHORT_TEXT if plan.tools else sum(len(message["content"]) for message in messages)
+
+
 class ClientGoneError(Exception):
     """Nobody waits for the answer any more."""
 
 
 class Answers:
-    """`count` generations from one prompt; with a seed, each has the next. See the module."""
+    """`count` generations from one prompt; with a seed, each has the next. See the module.
+
+    prompt_field, grammar_field: what an error about either names.
+    """
 
     def __init__(
         self,
@@ -54,10 +64,24 @@ class Answers:
         count: int = 1,
         user: str = "",
         deadline: float | None = None,
+        prompt_field: str = "messages",
+        grammar_field: str = "response_format",
     ) -> None:
         self.num_prompt = len(tokens)
         self._service = service
+        self._prompt_field = prompt_field
+        self._grammar_field = grammar_field
         most = service.settings.limits.request_seconds
+        if deadline is not None and deadline > most:
+            raise ApiError(
+                400,
+                pick(
+                    f"deadline_seconds is {deadline:g}; this server gives a request {most:g}",
+                    f"deadline_seconds 为 {deadline:g}；本服务器每个请求最多 {most:g} 秒",
+                ),
+                param="deadline_seconds",
+                code="invalid_value",
+            )
         self._feeds = []
         for index in range(count):
             mine = options
@@ -69,7 +93,7 @@ class Answers:
                     service.scheduler,
                     tokens,
                     user=user,
-                    deadline=min(deadline or most, most),
+                    deadline=deadline or most,
                     **mine,
                 )
             )
@@ -81,11 +105,17 @@ class Answers:
                 await self._stack.enter_async_context(feed)
         except QingyuError as error:
             await self._stack.aclose()
-            raise from_qingyu(error) from None
+            raise from_qingyu(error, param=self._param(error)) from None
         except BaseException:
             await self._stack.aclose()
             raise
         return self
+
+    def _param(self, error: QingyuError) -> str | None:
+        """The field of the request that an error is about."""
+        if isinstance(error, ContextFullError):
+            return self._prompt_field
+        return self._grammar_field if isinstance(error, ConstraintError) else None
 
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
@@ -191,8 +221,7 @@ def usage(num_prompt: int, results: Sequence[Result]) -> dict[str, Any]:
 
 def fingerprint(service: Service) -> str:
     """What a seed's result depends on besides the request."""
-    info = service.model.info
-    return f"qingyu-{__version__}-{info.name}"
+    return f"qingyu-{__version__}-{service.name}"
 
 
 def token_entry(info: TokenInfo) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from qingyu.serve import basics, page
 from qingyu.serve.chat import chat_completions
@@ -112,14 +114,20 @@ OPERATIONS = (
 
 def build_app(service: Service) -> Doors:
     """The application for one service."""
-    app = Starlette(
-        routes=routes(),
-        exception_handlers={HTTPException: _http_error, ApiError: _api_error},
-    )
+    app = _Application(routes=routes())
     # A path with a slash too many is another path, not a redirect.
     app.router.redirect_slashes = False
     app.state.service = service
     return Doors(app, service)
+
+
+class _Application(Starlette):
+    """Without Starlette's own answer to what no handler expected: `Doors` has that."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return ExceptionMiddleware(
+            self.router, handlers={HTTPException: _http_error, ApiError: _api_error}
+        )
 
 
 async def show_page(request: Request) -> Response:

@@ -103,7 +103,7 @@ async def health(request: Request) -> Response:
     ready = service.engine is not None
     body = {
         "status": "ok" if ready else "loading",
-        "model": service.model.info.name if ready else None,
+        "model": service.name if ready else None,
         "sealed": service.sealed,
     }
     return JSONResponse(body, 200 if ready else 503)
@@ -117,14 +117,14 @@ async def list_models(request: Request) -> Response:
 async def show_model(request: Request) -> Response:
     """The one model, by its name."""
     service: Service = request.app.state.service
-    check_model(request.path_params["model"], service.model.info.name, service.aliases)
+    check_model(request.path_params["model"], service.name, service.aliases)
     return JSONResponse(_card(service))
 
 
 def _card(service: Service) -> dict[str, Any]:
     info = service.model.info
     return {
-        "id": info.name,
+        "id": service.name,
         "object": "model",
         "created": int(service.started),
         "owned_by": "qingyu",

@@ -21,6 +21,7 @@ from qingyu.engine.results import Result, TokenInfo
 from qingyu.serve.answers import (
     Answers,
     ClientGoneError,
+    conversation_size,
     fingerprint,
     off_loop,
     token_entry,
@@ -43,20 +44,21 @@ async def chat_completions(request: Request) -> Response:
     refuse_unsupported(data, UNSUPPORTED)
     body = parse(ChatRequest, data)
     model = service.model
-    check_model(body.model, model.info.name, service.aliases)
+    check_model(body.model, service.name, service.aliases)
     plan = _plan(body, service)
-    messages, tools = plan.prompt([message.for_template() for message in body.messages])
+    messages = [message.for_template() for message in body.messages]
     values = body.chat_template_kwargs
-    size = sum(len(message["content"]) for message in messages)
-    tokens = await off_loop(
-        size,
-        lambda: model.chat_tokens(
-            messages,
+
+    def prepare() -> tuple[list[int], Options]:
+        texts, tools = plan.prompt(messages)
+        tokens = model.chat_tokens(
+            texts,
             tools=tools,
             template_values=values.model_dump(exclude_none=True) if values else None,
-        ),
-    )
-    options = _options(body, plan, service)
+        )
+        return tokens, _options(body, plan, service)
+
+    tokens, options = await off_loop(conversation_size(messages, plan), prepare)
     answers = Answers(
         service,
         tokens,
@@ -64,6 +66,7 @@ async def chat_completions(request: Request) -> Response:
         count=body.n or 1,
         user=body.fairness_key,
         deadline=body.deadline_seconds,
+        grammar_field="tools" if plan.tools else "response_format",
     )
     writer = _Writer(service, body, plan)
     if body.stream:
@@ -122,7 +125,7 @@ class _Writer:
         self._base = {
             "id": f"chatcmpl-{secrets.token_hex(12)}",
             "created": int(time.time()),
-            "model": service.model.info.name,
+            "model": service.name,
             "system_fingerprint": fingerprint(service),
         }
         self._with_usage = bool(body.stream_options and body.stream_options.include_usage)

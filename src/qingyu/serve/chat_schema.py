@@ -1,7 +1,7 @@
 """What /v1/chat/completions takes and gives: OpenAI's names and shapes.
 
 body = parse(ChatRequest, data)
-ChatCompletion, ChatCompletionChunk             # for the OpenAPI description
+ChatCompletion                                  # for the OpenAPI description
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from qingyu.serve.fields import (
     StreamOptions,
     Strict,
     Usage,
+    refuse_part,
 )
 from qingyu.text import pick
 
@@ -46,6 +47,11 @@ class TextPart(Strict):
 
     type: Literal["text"]
     text: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse(cls, part: Any) -> Any:
+        return refuse_part(part, ("text",))
 
 
 class FunctionCall(Strict):
@@ -89,7 +95,15 @@ class Message(Strict):
             raise ValueError(
                 pick("a tool message needs tool_call_id", "tool 消息需要 tool_call_id")
             )
-        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+        spoken = self.tool_calls or self.refusal is not None
+        if self.refusal is not None and (self.role != "assistant" or self.content is not None):
+            raise ValueError(
+                pick(
+                    "only an assistant message without content has a refusal",
+                    "只有没有 content 的 assistant 消息可以有 refusal",
+                )
+            )
+        if self.content is None and not (self.role == "assistant" and spoken):
             raise ValueError(pick("the message has no content", "消息没有 content"))
         return self
 
@@ -98,7 +112,7 @@ class Message(Strict):
         """The content as one text."""
         if isinstance(self.content, list):
             return "".join(part.text for part in self.content)
-        return self.content or ""
+        return self.content or self.refusal or ""
 
     def for_template(self) -> dict[str, Any]:
         """As chat templates expect it."""

@@ -19,7 +19,11 @@ from starlette.responses import JSONResponse, Response
 
 from qingyu.engine.results import Result, TokenInfo
 from qingyu.serve.answers import Answers, ClientGoneError, fingerprint, off_loop, usage
-from qingyu.serve.completions_schema import UNSUPPORTED, CompletionRequest
+from qingyu.serve.completions_schema import (
+    DEFAULT_MAX_TOKENS,
+    UNSUPPORTED,
+    CompletionRequest,
+)
 from qingyu.serve.fields import check_model, grammar_of, refuse_unsupported
 from qingyu.serve.limits import parse, read_json
 from qingyu.serve.problems import ApiError
@@ -35,11 +39,10 @@ async def completions(request: Request) -> Response:
     refuse_unsupported(data, UNSUPPORTED)
     body = parse(CompletionRequest, data)
     model = service.model
-    check_model(body.model, model.info.name, service.aliases)
+    check_model(body.model, service.name, service.aliases)
     prompts = _prompts(body)
     options = body.options()
-    if body.max_tokens is not None:
-        options["max_tokens"] = body.max_tokens
+    options["max_tokens"] = body.max_tokens or DEFAULT_MAX_TOKENS
     if body.logprobs is not None:
         options["logprobs"] = body.logprobs
     grammar = grammar_of(body.response_format)
@@ -56,6 +59,7 @@ async def completions(request: Request) -> Response:
                 count=body.n or 1,
                 user=body.fairness_key,
                 deadline=body.deadline_seconds,
+                prompt_field="prompt",
             )
             for one in tokens
         ]
@@ -117,7 +121,7 @@ class _Writer:
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
             "created": int(time.time()),
-            "model": service.model.info.name,
+            "model": service.name,
             "system_fingerprint": fingerprint(service),
         }
         self._with_usage = bool(body.stream_options and body.stream_options.include_usage)
@@ -149,13 +153,14 @@ class _Writer:
                         yield self._chunk(number * count + index, self._echoes[number])
                 async for index, update in answers:
                     place = number * count + index
-                    reason = None
+                    reason = logprobs = None
                     if update.finished:
                         reason = _finish_reason(answers.result(index))
                     if update.text or update.tokens or reason:
                         logprobs = _logprobs(update.tokens or None, offsets[index])
                         yield self._chunk(place, update.text, logprobs=logprobs, reason=reason)
-                    offsets[index] += len(update.text)
+                    if logprobs is not None:
+                        offsets[index] += sum(map(len, logprobs["tokens"]))
                 collected.append(answers.results)
             if self._with_usage:
                 yield event({**self._base, "choices": [], "usage": self._usage(groups, collected)})

@@ -13,6 +13,8 @@ from qingyu.serve.fields import MAX_TOKENS, PenaltyFields, ResponseFormat, Strea
 from qingyu.text import pick
 
 MAX_PROMPTS = 64
+# OpenAI's, for this endpoint alone.
+DEFAULT_MAX_TOKENS = 16
 
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "suffix": (None, ""),
@@ -30,7 +32,7 @@ class CompletionRequest(PenaltyFields):
         | Annotated[list[str], Field(min_length=1, max_length=MAX_PROMPTS)]
         | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_PROMPTS)]
     )
-    max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = 16
+    max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = DEFAULT_MAX_TOKENS
     best_of: Annotated[int, Field(ge=1, le=16)] | None = None
     echo: bool | None = None
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None

@@ -10,10 +10,11 @@ nothing. Numbers are bounded; nothing is converted: "1" is not 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from qingyu.engine.constraint import Grammar
 from qingyu.engine.request import Options
@@ -23,6 +24,23 @@ from qingyu.text import pick
 MAX_TOKENS = 1 << 20
 MAX_CHOICES = 16
 MAX_BIASES = 1024
+
+
+def refuse_part(part: Any, known: Collection[str]) -> Any:
+    """part, unless it is of a type that is not among the known: pictures, sound, files."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    if isinstance(kind, str) and kind not in known:
+        raise PydanticCustomError(
+            "unsupported",
+            "{message}",
+            {
+                "message": pick(
+                    f"a part of the type {kind[:40]!r} is not supported; only text is",
+                    f"不支持类型为 {kind[:40]!r} 的部分；只支持文本",
+                )
+            },
+        )
+    return part
 
 
 class Strict(BaseModel):

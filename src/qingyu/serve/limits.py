@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -24,6 +25,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 # No field of the API is longer; Python would refuse 4,300 digits with an error of its own.
 _LONGEST_NUMBER = 400
+# Kinds of validation errors that say more than others.
+_TELLING = {"unsupported": 2, "extra_forbidden": 1}
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -185,7 +188,7 @@ def parse(model: type[Body], data: Any) -> Body:
     try:
         body = model.model_validate(data)
     except ValidationError as error:
-        raise _first(error) from None
+        raise _first(error, data) from None
     return body
 
 
@@ -202,17 +205,12 @@ def check_texts(value: Any) -> None:
             stack += one
 
 
-def _first(error: ValidationError) -> ApiError:
+def _first(error: ValidationError, data: Any) -> ApiError:
     """The most telling of a validation's errors as one sentence."""
     errors = error.errors(include_url=False, include_input=False, include_context=False)
     # Of a union's alternatives the one that came furthest says most.
-    worst = max(errors, key=lambda one: (one["type"] == "extra_forbidden", len(one["loc"])))
-    # Names of union members and validators are no part of the path in the body.
-    path = ".".join(
-        str(part)
-        for part in worst["loc"]
-        if not (isinstance(part, str) and (part[:1].isupper() or "[" in part or "-" in part))
-    )
+    worst = max(errors, key=lambda one: (_TELLING.get(one["type"], 0), len(one["loc"])))
+    path = ".".join(_path(worst["loc"], data, missing=worst["type"] == "missing"))
     message = worst["msg"].removeprefix("Value error, ")
     code = "invalid_value"
     if worst["type"] == "extra_forbidden":
@@ -221,4 +219,19 @@ def _first(error: ValidationError) -> ApiError:
     elif worst["type"] == "missing":
         message = pick("is missing", "缺失")
         code = "missing_required_parameter"
+    elif worst["type"] == "unsupported":
+        code = "unsupported_parameter"
     return ApiError(400, f"{path}: {message}" if path else message, param=path or None, code=code)
+
+
+def _path(location: Sequence[int | str], data: Any, *, missing: bool) -> Iterator[str]:
+    """The parts of an error's location that lead somewhere in data. The others are names of
+    union members and validators. missing: the last one is what should have been there."""
+    for number, part in enumerate(location):
+        if (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        ):
+            data = data[part]
+        elif not (missing and number == len(location) - 1):
+            continue
+        yield str(part)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -20,7 +20,13 @@ from starlette.responses import JSONResponse, Response
 from qingyu.engine.constraint import Grammar
 from qingyu.engine.request import Options
 from qingyu.engine.results import Result, TokenInfo
-from qingyu.serve.answers import Answers, ClientGoneError, off_loop, token_entry
+from qingyu.serve.answers import (
+    Answers,
+    ClientGoneError,
+    conversation_size,
+    off_loop,
+    token_entry,
+)
 from qingyu.serve.fields import JsonObjectFormat, check_model, refuse_unsupported
 from qingyu.serve.limits import parse, read_json
 from qingyu.serve.problems import ApiError
@@ -43,17 +49,23 @@ async def create_response(request: Request) -> Response:
     refuse_unsupported(data, UNSUPPORTED)
     body = parse(ResponsesRequest, data)
     model = service.model
-    check_model(body.model, model.info.name, service.aliases)
+    check_model(body.model, service.name, service.aliases)
     plan = _plan(body, service)
-    messages, tools = plan.prompt(body.messages())
-    size = sum(len(message["content"]) for message in messages)
-    tokens = await off_loop(size, lambda: model.chat_tokens(messages, tools=tools))
+    messages = body.messages()
+
+    def prepare() -> tuple[list[int], Options]:
+        texts, tools = plan.prompt(messages)
+        return model.chat_tokens(texts, tools=tools), _options(body, plan, service)
+
+    tokens, options = await off_loop(conversation_size(messages, plan), prepare)
     answers = Answers(
         service,
         tokens,
-        options=_options(body, plan, service),
+        options=options,
         user=body.fairness_key,
         deadline=body.deadline_seconds,
+        prompt_field="input",
+        grammar_field="tools" if plan.tools else "text.format",
     )
     writer = _Writer(service, body, plan)
     if body.stream:
@@ -65,9 +77,7 @@ async def create_response(request: Request) -> Response:
             (result,) = await answers.collect(request)
         except ClientGoneError:
             return Response(status_code=499)
-    for part in (*writer.reader.push(result.text), *writer.reader.finish()):
-        writer.take(part, result.logprobs)
-    writer.close(complete=result.stop_reason != "length")
+    writer.take(result.text, result.logprobs or (), result)
     return JSONResponse(writer.response(result, answers.num_prompt))
 
 
@@ -108,15 +118,17 @@ class _Writer:
     """One response: its items so far, and the events that tell of them."""
 
     def __init__(self, service: Service, body: ResponsesRequest, plan: ToolPlan) -> None:
-        self.reader = plan.reader()
+        self._reader = plan.reader()
         self._body = body
         self._id = f"resp_{secrets.token_hex(16)}"
         self._created = time.time()
-        self._model = service.model.info.name
+        self._model = service.name
         self._items: list[dict[str, Any]] = []
         self._open: dict[str, Any] | None = None
         self._events: list[bytes] = []
         self._number = 0
+        # Tokens whose text has not come yet.
+        self._infos: list[TokenInfo] = []
 
     async def stream(self, answers: Answers) -> AsyncGenerator[bytes, None]:
         """The response as it comes."""
@@ -126,23 +138,17 @@ class _Writer:
         try:
             result: Result | None = None
             async for _, update in answers:
-                parts = self.reader.push(update.text)
                 if update.finished:
                     result = answers.result(0)
-                    parts += self.reader.finish()
-                infos: tuple[TokenInfo, ...] | None = update.tokens
-                for part in parts:
-                    self.take(part, infos)
-                    infos = None
+                self.take(update.text, update.tokens, result)
                 if self._events:
                     yield self._told()
             assert result is not None
             complete = result.stop_reason != "length"
-            self.close(complete=complete)
             kind = "response.completed" if complete else "response.incomplete"
             self._tell(kind, response=self.response(result, answers.num_prompt))
         except ApiError as error:
-            self.close(complete=False)
+            self._close(complete=False)
             failed = self.response(None, answers.num_prompt)
             failed |= {
                 "status": "failed",
@@ -151,12 +157,26 @@ class _Writer:
             self._tell("response.failed", response=failed)
         yield self._told()
 
-    def take(self, part: Event, infos: tuple[TokenInfo, ...] | None) -> None:
-        """The next part of the answer."""
+    def take(self, text: str, infos: Sequence[TokenInfo], result: Result | None) -> None:
+        """The next piece of the answer; with a result, the last."""
+        self._infos += infos
+        for part in self._reader.push(text):
+            self._take(part)
+        if result is not None:
+            for part in self._reader.finish():
+                self._take(part)
+            if self._infos and self._open is not None and self._open["type"] == "message":
+                self._take_text("")
+            self._close(complete=result.stop_reason != "length")
+
+    def _take(self, part: Event) -> None:
         if isinstance(part, str):
-            self._take_text(part, infos or ())
-        elif isinstance(part, CallStart):
-            self.close(complete=True)
+            self._take_text(part)
+            return
+        # Log-probabilities are those of texts; a call has no place for them.
+        self._infos = []
+        if isinstance(part, CallStart):
+            self._close(complete=True)
             item = {
                 "id": f"fc_{secrets.token_hex(12)}",
                 "type": "function_call",
@@ -176,12 +196,12 @@ class _Writer:
                 delta=part.text,
             )
         else:
-            self.close(complete=True)
+            self._close(complete=True)
 
-    def _take_text(self, text: str, infos: tuple[TokenInfo, ...]) -> None:
+    def _take_text(self, text: str) -> None:
         if self._open is None or self._open["type"] != "message":
-            self.close(complete=True)
-            item = {
+            self._close(complete=True)
+            item: dict[str, Any] = {
                 "id": f"msg_{secrets.token_hex(12)}",
                 "type": "message",
                 "status": "in_progress",
@@ -189,16 +209,18 @@ class _Writer:
                 "content": [],
             }
             self._begin(item)
-            part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+            part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": []}
+            part["logprobs"] = []
             self._tell("response.content_part.added", **self._where, part=part)
             item["content"] = [part]
         content = self._current["content"][0]
         content["text"] += text
-        logprobs = [token_entry(info) for info in infos]
+        logprobs = [token_entry(info) for info in self._infos]
+        self._infos = []
         content["logprobs"] += logprobs
         self._tell("response.output_text.delta", **self._where, delta=text, logprobs=logprobs)
 
-    def close(self, *, complete: bool) -> None:
+    def _close(self, *, complete: bool) -> None:
         """The open item has ended."""
         item, self._open = self._open, None
         if item is None:
@@ -228,7 +250,9 @@ class _Writer:
     def response(self, result: Result | None, num_prompt: int) -> dict[str, Any]:
         """The response object; without a result it is still in progress."""
         body = self._body
-        status, details, usage = "in_progress", None, None
+        status = "in_progress"
+        details: dict[str, Any] | None = None
+        usage: dict[str, Any] | None = None
         if result is not None:
             status = "completed"
             if result.stop_reason == "length":
@@ -244,7 +268,7 @@ class _Writer:
                 "output_tokens_details": {"reasoning_tokens": 0},
                 "total_tokens": num_prompt + generated,
             }
-        given = body.model_dump(by_alias=True, exclude_none=True)
+        given: dict[str, Any] = body.model_dump(by_alias=True, exclude_none=True)
         return {
             "id": self._id,
             "object": "response",

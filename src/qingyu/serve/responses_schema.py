@@ -18,14 +18,17 @@ from qingyu.serve.fields import (
     SamplingFields,
     Strict,
     TextFormat,
+    refuse_part,
 )
 from qingyu.text import pick
 
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "access_programs": (None,),
     "background": (None, False),
+    "background_options": (None,),
     "context_management": (None,),
     "conversation": (None,),
+    "image": (None,),
     "max_tool_calls": (None,),
     "moderation": (None,),
     "previous_response_id": (None,),
@@ -47,6 +50,11 @@ class InputText(Strict):
     type: Literal["input_text"]
     text: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse(cls, part: Any) -> Any:
+        return refuse_part(part, ("input_text", "output_text"))
+
 
 class OutputText(Strict):
     """Text of an earlier answer, as it was given."""
@@ -65,7 +73,7 @@ class InputMessage(Strict):
     content: (
         str
         | Annotated[
-            list[Annotated[InputText | OutputText, Field(discriminator="type")]],
+            list[InputText | OutputText],
             Field(min_length=1, max_length=1024),
         ]
     )
@@ -95,16 +103,20 @@ class InputCallOutput(Strict):
     status: Status | None = None
 
 
-def _kind(item: Any) -> str:
-    kind = item.get("type", "message") if isinstance(item, dict) else getattr(item, "type", "")
-    return kind if isinstance(kind, str) else ""
+def _kind(item: Any) -> str | None:
+    kind = item.get("type", "message") if isinstance(item, dict) else getattr(item, "type", None)
+    return kind if isinstance(kind, str) else None
 
 
 Item = Annotated[
     Annotated[InputMessage, Tag("message")]
     | Annotated[InputCall, Tag("function_call")]
     | Annotated[InputCallOutput, Tag("function_call_output")],
-    Discriminator(_kind),
+    Discriminator(
+        _kind,
+        custom_error_type="unsupported",
+        custom_error_message="must be a message, function_call or function_call_output",
+    ),
 ]
 
 

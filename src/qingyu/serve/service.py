@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Engine:
-    """A loaded model and who steps it."""
+    """A loaded model and who steps it. name: what requests call it; "": what it calls itself."""
 
     model: Model
     scheduler: Scheduler
+    name: str = ""
 
 
 @dataclass(kw_only=True)
@@ -71,6 +72,12 @@ class Service:
     @property
     def model(self) -> Model:
         return self.ready().model
+
+    @property
+    def name(self) -> str:
+        """What requests call the model."""
+        engine = self.ready()
+        return engine.name or engine.model.info.name
 
     @property
     def scheduler(self) -> Scheduler:

@@ -10,7 +10,6 @@ Format: HTML standard, "Server-sent events".
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import AsyncGenerator
@@ -61,13 +60,6 @@ class EventStream(Response):
         self._sent = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
         sending = asyncio.ensure_future(self._send_events(send))
         others = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(self._ping(send))]
         try:
@@ -75,12 +67,16 @@ class EventStream(Response):
         finally:
             for task in (sending, *others):
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, OSError):
-                    await task
+            ends = await asyncio.gather(sending, *others, return_exceptions=True)
             await self._events.aclose()
             await self._used.aclose()
+        # A send that fails has lost its client; anything else is a bug, for the log.
+        if isinstance(ends[0], Exception) and not isinstance(ends[0], OSError):
+            raise ends[0]
 
     async def _send_events(self, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
         async for chunk in self._events:
             self._sent = time.monotonic()
             await send({"type": "http.response.body", "body": chunk, "more_body": True})

@@ -79,7 +79,7 @@ ASSETS = (
 
 def page(service: Service) -> Response:
     """The page, with the token its scripts send and what they need to know at once."""
-    settings = {"model": service.model.info.name, "context": service.model.info.context}
+    settings = {"model": service.name, "context": service.model.info.context}
     text = _read("index.html").decode()
     text = text.replace("{{token}}", html.escape(service.page_token or ""))
     text = text.replace("{{settings}}", html.escape(json.dumps(settings, ensure_ascii=False)))

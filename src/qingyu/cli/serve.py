@@ -1,0 +1,284 @@
+"""`qingyu serve`: a model for programs and browsers on this machine, sealed.
+
+    qingyu serve --model qwen3-0.6b --port 8317
+    qingyu serve --unix /run/qingyu.sock --require-seal
+
+The order matters: first the socket, then the part of the seal that must come before threads, then
+everything that is large to import, then the model, then the rest of the seal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qingyu.cli import common, flags
+from qingyu.errors import InvalidRequestError
+from qingyu.text import pick
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        "serve",
+        short_help=pick("Serve a model to programs and browsers", "为程序和浏览器提供模型服务"),
+        help=pick(
+            "Serve a model on this machine: OpenAI's API under /v1, and a web page. The process"
+            " locks itself so that it can open no connection. Ctrl-C stops it.",
+            "在本机提供模型服务：/v1 下为 OpenAI 接口，另有网页。进程会自我封锁，无法发起任何连接。"
+            "按 Ctrl-C 停止。",
+        ),
+    )(serve)
+
+
+def serve(
+    model: Annotated[str, flags.model()] = "default",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help=pick("address to listen on", "监听地址"))
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="N",
+            help=pick("port to listen on; 0: a free one", "监听端口；0：任意空闲端口"),
+        ),
+    ] = 8317,
+    unix: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            show_default=False,
+            help=pick("listen on a UNIX socket instead", "改为监听 UNIX 套接字"),
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help=pick(
+                "file with the token callers must send. Variable: QINGYU_TOKEN",
+                "存放调用者须提供的令牌的文件。变量：QINGYU_TOKEN",
+            ),
+        ),
+    ] = None,
+    expose: Annotated[
+        bool,
+        typer.Option(
+            "--expose",
+            help=pick(
+                "allow an address other machines can reach; needs a token",
+                "允许其他机器可访问的地址；需要令牌",
+            ),
+        ),
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help=pick("a name this server is called by; may be repeated", "服务器的名称，可重复"),
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            show_default=False,
+            help=pick(
+                "a web page's origin that may call, as https://a.example; may be repeated",
+                "允许调用的网页来源，如 https://a.example，可重复",
+            ),
+        ),
+    ] = None,
+    kv_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            show_default=pick("a quarter of what is free", "空闲内存的四分之一"),
+            help=pick(
+                "memory for texts being read and written, as 512M or 4G",
+                "供读写中的文本使用的内存，如 512M 或 4G",
+            ),
+        ),
+    ] = None,
+    max_running: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help=pick("most requests computed at once", "同时计算的最多请求数")
+        ),
+    ] = 16,
+    max_waiting: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help=pick("most requests that wait; others get 429", "最多等待的请求数，超出返回 429"),
+        ),
+    ] = 64,
+    draft: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            show_default=False,
+            help=pick(
+                "a smaller model with the same vocabulary that guesses ahead",
+                "词表相同的较小模型，用于预先猜测",
+            ),
+        ),
+    ] = None,
+    speculation: Annotated[
+        bool,
+        typer.Option(
+            "--speculation/--no-speculation",
+            help=pick(
+                "guess tokens ahead where it pays; the result is the same",
+                "在有利时预先猜测词元；结果不变",
+            ),
+        ),
+    ] = True,
+    require_seal: Annotated[
+        bool,
+        typer.Option(
+            "--require-seal",
+            help=pick("do not start when no lock holds", "若无法封闭则拒绝启动"),
+        ),
+    ] = False,
+    log_requests: Annotated[
+        bool,
+        typer.Option(
+            "--log-requests",
+            help=pick(
+                "a line on stderr per request; never what was said",
+                "每个请求在标准错误输出一行；从不记录内容",
+            ),
+        ),
+    ] = False,
+    context: Annotated[int | None, flags.context()] = None,
+    threads: Annotated[int | None, flags.threads()] = None,
+    template: Annotated[str | None, flags.template()] = None,
+) -> None:
+    from qingyu.serve.listening import Listener
+    from qingyu.serve.settings import ServeSettings
+
+    settings = ServeSettings(
+        host=host,
+        port=port,
+        unix=unix,
+        token=read_token(token_file),
+        expose=expose,
+        allow_hosts=tuple(allow_host or ()),
+        allow_origins=tuple(allow_origin or ()),
+        require_seal=require_seal,
+        log_requests=log_requests,
+    )
+    kv_bytes = None if kv_memory is None else read_size(kv_memory)
+    with Listener.open(settings) as listener:
+        probes = seal_first(model, draft, unix)
+        from qingyu.serve import loading, server
+        from qingyu.serve.service import Service
+
+        service = Service(settings=settings)
+        plan = loading.Plan(
+            model=model,
+            draft=draft,
+            context=context,
+            threads=threads,
+            template=template,
+            kv_bytes=kv_bytes,
+            max_running=max_running,
+            max_waiting=max_waiting,
+            speculation=speculation,
+        )
+
+        def announce() -> None:
+            probes(service)
+            say_ready(service, listener.url)
+
+        common.notice(
+            pick(
+                f"loading {model}; listening on {listener.url}",
+                f"正在加载 {model}；监听 {listener.url}",
+            )
+        )
+        server.run(
+            listener, service, load=lambda: loading.load_engine(plan, service), announce=announce
+        )
+
+
+def seal_first(model: str, draft: str | None, unix: Path | None) -> Any:
+    """The part of the seal that must come before threads and large imports. Starts the probes,
+    which need an open door to compare with, and returns what puts their table into a service."""
+    from qingyu.models.store import ModelStore, locate
+    from qingyu.serve import seal
+    from qingyu.serve.seal.background import ProbesInBackground
+
+    probes = ProbesInBackground()
+    store = ModelStore()
+    folders = [locate(name).parent for name in (model, draft) if name is not None]
+    write = [store.home] if store.home.is_dir() else []
+    if unix is not None:
+        write.append(unix.parent)
+    seal.prepare(read=folders, write=write)
+    return probes.put_into
+
+
+def read_token(path: Path | None) -> str | None:
+    """The token in a file, or QINGYU_TOKEN."""
+    if path is None:
+        return os.environ.get("QINGYU_TOKEN", "").strip() or None
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(
+            pick(f"cannot read the token in {path}: {error}", f"无法读取 {path} 中的令牌：{error}")
+        ) from None
+
+
+def read_size(text: str) -> int:
+    """Bytes, of "512M", "4G" or a plain number. Raises BadParameter."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise typer.BadParameter(
+            pick(
+                f"{text!r} is no size; write it as 512M or 4G",
+                f"{text!r} 不是大小；请写作 512M 或 4G",
+            )
+        )
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def say_ready(service: Any, url: str) -> None:
+    """The start-up lines."""
+    info = service.model.info
+    kv_bytes = info.kv_tokens * info.kv_bytes_per_token
+    lines = [
+        pick(
+            f"{service.name} ({common.human_count(info.parameters)}) is ready at {url}",
+            f"{service.name}（{common.human_count(info.parameters)}）已就绪：{url}",
+        ),
+        pick(
+            f"context {info.context:,} tokens; room for {info.kv_tokens:,} in all"
+            f" ({common.human_bytes(kv_bytes)}); {info.threads} threads",
+            f"上下文 {info.context:,} 词元；总共可容纳 {info.kv_tokens:,}"
+            f"（{common.human_bytes(kv_bytes)}）；{info.threads} 线程",
+        ),
+        service.seal["summary"],
+    ]
+    if service.settings.unix is None:
+        lines.append(
+            pick(
+                f"web page: {url}   API: {url}/v1   Ctrl-C stops",
+                f"网页：{url}   接口：{url}/v1   按 Ctrl-C 停止",
+            )
+        )
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,71 @@
+"""Brings the model a server needs, sized to the machine, and seals the process behind it.
+
+    engine = load_engine(Plan(model="default", kv_bytes=None, ...), service)
+
+Knows neither flags nor HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qingyu.engine.loading import load
+from qingyu.engine.machine import available_memory
+from qingyu.engine.scheduler import Scheduler, SchedulerSettings
+from qingyu.serve import seal
+from qingyu.serve.service import Engine, Service
+
+# Without a wish, this share of free memory, and no more than so many tokens: pages are taken
+# as they are used, but what is used is kept for later prompts.
+_SHARE = 0.25
+_MOST_TOKENS = 262_144
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to load. kv_bytes: memory for keys and values; None: sized to the machine."""
+
+    model: str
+    draft: str | None = None
+    context: int | None = None
+    threads: int | None = None
+    template: str | None = None
+    kv_bytes: int | None = None
+    max_running: int = 16
+    max_waiting: int = 64
+    speculation: bool = True
+
+
+def load_engine(plan: Plan, service: Service) -> Engine:
+    """The model, its scheduler, and the seal. Raises what loading raises, and SealError."""
+    kv_bytes = plan.kv_bytes
+    most_tokens = None
+    if kv_bytes is None:
+        kv_bytes, most_tokens = int(available_memory() * _SHARE), _MOST_TOKENS
+    model = load(
+        plan.model,
+        context=plan.context,
+        threads=plan.threads,
+        template=plan.template,
+        kv_bytes=kv_bytes or None,
+        most_kv_tokens=most_tokens,
+    )
+    draft = None
+    if plan.draft is not None:
+        draft = load(plan.draft, context=model.info.context, threads=plan.threads)
+    found = seal.seal()
+    if service.settings.require_seal:
+        seal.require(found)
+    service.seal = found.as_dict()
+    service.aliases = ("default", plan.model, model.info.name)
+    settings = SchedulerSettings(
+        max_running=plan.max_running,
+        max_waiting=plan.max_waiting,
+        speculation=plan.speculation,
+    )
+    return Engine(
+        model=model,
+        scheduler=Scheduler(model, settings, draft=draft),
+        name=Path(plan.model).stem if plan.model.endswith(".gguf") else plan.model,
+    )
