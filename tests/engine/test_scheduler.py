@@ -204,3 +204,21 @@ def test_a_closed_model_ends_jobs_clearly(model: Any, scheduler: Scheduler) -> N
     finish(job)
     with pytest.raises(QingyuError, match="closed"):
         _ = job.generation.result
+
+
+def test_a_bug_ends_what_runs_and_not_the_server(
+    model: Any, scheduler: Scheduler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        context_of(model).before_forward = None
+        raise RuntimeError("a bug")
+
+    context_of(model).before_forward = fail
+    job = scheduler.submit([1, 2], max_tokens=4)
+    finish(job)
+    with pytest.raises(QingyuError, match="engine failed"):
+        _ = job.generation.result
+    after = scheduler.submit([1, 2], max_tokens=4)
+    finish(after)
+    assert len(after.generation.result.tokens) == 4
+    assert "a bug" in capsys.readouterr().err

@@ -103,7 +103,10 @@ def serve(
         str | None,
         typer.Option(
             metavar="SIZE",
-            show_default=pick("a quarter of what is free", "空闲内存的四分之一"),
+            show_default=pick(
+                "a quarter of what is free, for at most 32,768 tokens",
+                "空闲内存的四分之一，至多 32,768 词元",
+            ),
             help=pick(
                 "memory for texts being read and written, as 512M or 4G",
                 "供读写中的文本使用的内存，如 512M 或 4G",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -250,8 +251,12 @@ class Scheduler:
         while self._wait():
             try:
                 moved = self._session.step()
-            except QingyuError as error:
-                # For one alone there is not room enough, or the model was closed.
+            except Exception as error:
+                # For one alone there is not room enough, or the model was closed, or there is a
+                # bug: whoever waits for an answer must hear of it, and others be served.
+                if not isinstance(error, QingyuError):
+                    traceback.print_exc()
+                    error = QingyuError(pick("the engine failed", "引擎出错"))
                 for job in list(self._running.values()):
                     self._session.end(job.generation, error)
                 moved = list(self._running)

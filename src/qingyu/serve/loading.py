@@ -16,10 +16,10 @@ from qingyu.engine.scheduler import Scheduler, SchedulerSettings
 from qingyu.serve import seal
 from qingyu.serve.service import Engine, Service
 
-# Without a wish, this share of free memory, and no more than so many tokens: pages are taken
-# as they are used, but what is used is kept for later prompts.
+# Without a wish, this share of free memory, and no more than so many tokens: what was used once
+# is kept for later prompts, so the cache grows to its size.
 _SHARE = 0.25
-_MOST_TOKENS = 262_144
+_MOST_TOKENS = 32_768
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,8 +70,12 @@ export async function copyText(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    toast(say("copyFailed"));
-    return;
+    // Not there on a page without TLS from another machine; the old way still is.
+    if (!copyByHand(text)) {
+      toast(say("copyFailed"));
+      return;
+    }
+    button.focus();
   }
   announce(say("copied"));
   const shown = button.querySelector(".icon");
@@ -83,6 +87,15 @@ export async function copyText(text, button) {
     tick.replaceWith(shown);
     delete button.dataset.done;
   }, 1400);
+}
+
+function copyByHand(text) {
+  const box = make("textarea", { class: "unseen", "aria-hidden": "true", value: text });
+  document.body.append(box);
+  box.select();
+  const copied = document.execCommand("copy");
+  box.remove();
+  return copied;
 }
 
 export function download(name, value) {

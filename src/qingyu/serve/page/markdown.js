@@ -195,10 +195,9 @@ const MARKS = [
 ];
 const LETTER = /[\p{L}\p{N}]/u;
 
-/** Text with emphasis, code and links to nodes. Each unclosed mark is looked for only once. */
-function inline(text, depth = 0) {
+/** Text with emphasis, code and links to nodes. `absent`: marks that are not looked for (again). */
+function inline(text, depth = 0, absent = new Set()) {
   const nodes = [];
-  const absent = new Set();
   let plain = "";
   let at = 0;
   const put = (node) => {
@@ -231,7 +230,7 @@ function spanAt(text, at, absent, depth) {
   if (letter === "`") return codeSpan(text, at, absent);
   if (letter === "*" || letter === "_" || letter === "~") return emphasis(text, at, absent, depth);
   if (letter === "[" || (letter === "!" && text[at + 1] === "[")) return linkAt(text, at, absent, depth);
-  if (letter === "h" || letter === "<") return addressAt(text, at);
+  if ((letter === "h" || letter === "<") && !absent.has("://")) return addressAt(text, at);
   return null;
 }
 
@@ -284,6 +283,7 @@ function closes(text, mark, end) {
 }
 
 const MOST_ADDRESS = 2000;
+const NO_LINKS = ["](", "://"];
 
 function linkAt(text, at, absent, depth) {
   const picture = text[at] === "!";
@@ -304,7 +304,8 @@ function linkAt(text, at, absent, depth) {
   if (text[end] !== ")") return null;
   const label = text.slice(open, middle);
   const address = text.slice(middle + 2, end).trim().split(/\s/, 1)[0].replace(/^<(.*)>$/, "$1");
-  const words = picture ? [`${say("image")}: ${label || address}`] : inline(label, depth + 1);
+  // A link in a link would lead elsewhere than it says.
+  const words = picture ? [`${say("image")}: ${label || address}`] : inline(label, depth + 1, new Set(NO_LINKS));
   return { node: link(address, words, label), end: end + 1 };
 }
 
@@ -332,6 +333,6 @@ function link(address, words, label) {
   }
   if (!target || (target.protocol !== "http:" && target.protocol !== "https:")) return make("span", { class: "no-link" }, ...words);
   const node = make("a", { href: target.href, target: "_blank", rel: "noopener noreferrer", title: target.href }, ...words);
-  if (label.includes(target.hostname)) return node;
+  if (label === address) return node;
   return make("span", {}, node, make("span", { class: "host" }, ` (${target.hostname})`));
 }
