@@ -55,8 +55,13 @@ def test_leaving_early_cancels(endless: Scheduler) -> None:
 def test_cancelling_the_reader_cancels_the_job(endless: Scheduler) -> None:
     async def run() -> Feed:
         feed = Feed(endless, [1, 2])
-        reader = asyncio.create_task(feed.wait())
-        while not feed.job.generation.tokens:
+
+        async def read() -> None:
+            async with feed:
+                await feed.wait()
+
+        reader = asyncio.create_task(read())
+        while not (feed.entered and feed.job.generation.tokens):
             await asyncio.sleep(0.001)
         reader.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -72,7 +77,8 @@ def test_cancelling_the_reader_cancels_the_job(endless: Scheduler) -> None:
 
 def test_errors_of_submitting_come_at_once(scheduler: Scheduler) -> None:
     async def submit() -> None:
-        Feed(scheduler, [1] * 600)
+        async with Feed(scheduler, [1] * 600):
+            raise AssertionError("it was taken")
 
     with pytest.raises(ContextFullError):
         asyncio.run(submit())

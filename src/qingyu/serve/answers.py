@@ -129,19 +129,21 @@ class Answers:
 
     async def collect(self, request: Request) -> list[Result]:
         """All results. Raises ApiError for one that failed, ClientGoneError when nobody waits."""
-        waiting = asyncio.gather(*(feed.wait() for feed in self._feeds))
         leaving = asyncio.ensure_future(gone(request.receive))
+        results = []
         try:
-            both: set[asyncio.Future[Any]] = {waiting, leaving}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                raise ClientGoneError
-            results = waiting.result()
+            for feed in self._feeds:
+                waiting = asyncio.ensure_future(feed.wait())
+                both: set[asyncio.Future[Any]] = {waiting, leaving}
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                if not waiting.done():
+                    waiting.cancel()
+                    raise ClientGoneError
+                results.append(waiting.result())
         except QingyuError as error:
             raise from_qingyu(error) from None
         finally:
             leaving.cancel()
-            waiting.cancel()
         for result in results:
             _check_whole(result)
         return results

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from qingyu.serve.fields import MAX_TOKENS, PenaltyFields, ResponseFormat, StreamOptions, Usage
 from qingyu.text import pick
@@ -23,15 +23,33 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 Tokens = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
 
 
+def _kind(prompt: Any) -> str | None:
+    """Which kind of prompt it is or was meant to be, so that an error is about that."""
+    if isinstance(prompt, str):
+        return "text"
+    if not isinstance(prompt, list):
+        return None
+    first = prompt[0] if prompt else ""
+    return "texts" if isinstance(first, str) else "lists" if isinstance(first, list) else "tokens"
+
+
+Prompt = Annotated[
+    Annotated[str, Tag("text")]
+    | Annotated[Tokens, Tag("tokens")]
+    | Annotated[list[str], Field(min_length=1, max_length=MAX_PROMPTS), Tag("texts")]
+    | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_PROMPTS), Tag("lists")],
+    Discriminator(
+        _kind,
+        custom_error_type="prompt_kind",
+        custom_error_message="must be a text, token ids, or a list of either",
+    ),
+]
+
+
 class CompletionRequest(PenaltyFields):
     """A text, token ids, or several of either, to be continued."""
 
-    prompt: (
-        str
-        | Tokens
-        | Annotated[list[str], Field(min_length=1, max_length=MAX_PROMPTS)]
-        | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_PROMPTS)]
-    )
+    prompt: Prompt
     max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = DEFAULT_MAX_TOKENS
     best_of: Annotated[int, Field(ge=1, le=16)] | None = None
     echo: bool | None = None

@@ -228,10 +228,10 @@ def _path(location: Sequence[int | str], data: Any, *, missing: bool) -> Iterato
     """The parts of an error's location that lead somewhere in data. The others are names of
     union members and validators. missing: the last one is what should have been there."""
     for number, part in enumerate(location):
-        if (isinstance(data, dict) and part in data) or (
-            isinstance(data, list) and isinstance(part, int) and part < len(data)
-        ):
+        if isinstance(data, dict) and part in data:
             data = data[part]
+        elif isinstance(data, list) and part in range(len(data)):
+            data = data[int(part)]
         elif not (missing and number == len(location) - 1):
             continue
         yield str(part)

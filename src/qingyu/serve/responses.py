@@ -166,7 +166,7 @@ class _Writer:
             for part in self._reader.finish():
                 self._take(part)
             if self._infos and self._open is not None and self._open["type"] == "message":
-                self._take_text("")
+                self._take_text("")  # tokens that showed nothing
             self._close(complete=result.stop_reason != "length")
 
     def _take(self, part: Event) -> None:
@@ -215,10 +215,19 @@ class _Writer:
             item["content"] = [part]
         content = self._current["content"][0]
         content["text"] += text
-        logprobs = [token_entry(info) for info in self._infos]
-        self._infos = []
+        logprobs = [token_entry(info) for info in self._infos_of(text)]
         content["logprobs"] += logprobs
         self._tell("response.output_text.delta", **self._where, delta=text, logprobs=logprobs)
+
+    def _infos_of(self, text: str) -> list[TokenInfo]:
+        """The tokens that made this text; without any, all that are left."""
+        size = len(text.encode())
+        count = 0
+        while count < len(self._infos) and (size > 0 or not text):
+            size -= len(self._infos[count].raw)
+            count += 1
+        taken, self._infos = self._infos[:count], self._infos[count:]
+        return taken
 
     def _close(self, *, complete: bool) -> None:
         """The open item has ended."""

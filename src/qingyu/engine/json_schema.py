@@ -1,0 +1,290 @@
+"""JSON schemas as a grammar compiler can be trusted with them.
+
+    prepared({"type": "array", "uniqueItems": True})      # ConstraintError: ... at #/uniqueItems
+
+llguidance refuses most of what it does not support, but not all: some keywords it passes over
+in silence, some only under an old `$schema`. Here a schema is read as draft 2020-12 (forms of
+older drafts that still have one meaning are accepted), and everything that would not be kept is
+an error that names the keyword and where it stands. So is a schema that no finite text follows.
+It does not know grammars or tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from qingyu.errors import ConstraintError
+from qingyu.text import pick
+
+MAX_DEPTH = 64
+# Dicts and lists in one schema; thousands are already unusual.
+MAX_PARTS = 20_000
+
+# Keywords that restrict and that nothing here can keep: of draft 2020-12, of older drafts, of
+# OpenAPI, and llguidance's own options. Names that no standard knows are annotations.
+_UNSUPPORTED = frozenset(
+    "not if then else contains minContains maxContains uniqueItems dependentRequired"
+    " dependentSchemas dependencies propertyNames unevaluatedProperties unevaluatedItems"
+    " $dynamicRef $recursiveRef divisibleBy disallow extends nullable x-guidance".split()
+)
+# The same where they say nothing.
+_HARMLESS: dict[str, Any] = {
+    "uniqueItems": False,
+    "unevaluatedProperties": True,
+    "unevaluatedItems": True,
+    "nullable": False,
+    "propertyNames": True,
+}
+_ONE = ("additionalProperties", "additionalItems")
+_NAMED = ("properties", "patternProperties")
+_LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
+# References to references that are followed before giving up.
+_LONGEST_CHAIN = 16
+# Rounds in which "this can end" travels through a schema; only absurd ones need more.
+_ROUNDS = 200
+
+Node = dict[str, Any]
+
+
+def prepared(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy without what says nothing, ready to be compiled.
+
+    Raises ConstraintError naming the keyword and its place as a JSON pointer.
+    """
+    root: Node = json.loads(dumped(schema))
+    nodes = dict(_reachable(root))
+    for place, node in nodes.items():
+        node.pop("$schema", None)
+        _refuse_unsupported(place, node)
+        _refuse_uncounted(place, node)
+        if "oneOf" in node:
+            node["oneOf"] = _inlined(node["oneOf"], root)
+    _refuse_endless(root, list(nodes.values()))
+    return root
+
+
+def dumped(schema: Any) -> str:
+    """A schema as JSON text, bounded. Raises ConstraintError when it is none, or too much."""
+    _check_size(schema)
+    try:
+        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError) as error:
+        raise ConstraintError(
+            pick(f"the schema is no JSON: {error}", f"schema 不是合法的 JSON：{error}")
+        ) from None
+    return text
+
+
+def place_of(schema: Any, reason: str) -> str:
+    """Where the keyword stands that an error of llguidance speaks of, or ""."""
+    for place, node in _reachable(schema):
+        for key, value in node.items():
+            if isinstance(value, (dict, list)):
+                continue
+            written = json.dumps(value, ensure_ascii=False)
+            spoken = (f"'{key}', got {written}", f"nknown {key}: {value}", f"nvalid {key}: {value}")
+            if reason.endswith(spoken):
+                return f"{place}/{key}"
+    return ""
+
+
+def _check_size(schema: Any) -> None:
+    """Without recursion: what is checked may be as deep as it likes."""
+    level: list[Any] = [schema]
+    depth = parts = 0
+    while level:
+        depth += 1
+        parts += len(level)
+        if depth > MAX_DEPTH or parts > MAX_PARTS:
+            raise ConstraintError(
+                pick(
+                    f"the schema is too large: at most {MAX_DEPTH} levels and {MAX_PARTS} parts"
+                    " are possible",
+                    f"schema 过大：最多 {MAX_DEPTH} 层、{MAX_PARTS} 个部分",
+                )
+            )
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, Mapping):
+                below += one.values()
+            elif isinstance(one, (list, tuple)):
+                below += one
+        level = [one for one in below if isinstance(one, (Mapping, list, tuple))]
+
+
+def _reachable(root: Node) -> Iterator[tuple[str, Node]]:
+    """Every subschema that counts, once, with its place. Definitions nobody refers to do not."""
+    waiting: list[tuple[str, Any]] = [("#", root)]
+    seen: set[int] = set()
+    while waiting:
+        place, node = waiting.pop()
+        if not isinstance(node, dict) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield place, node
+        found = list(_below(place, node))
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            found.append((reference, _target(root, reference)))
+        waiting += reversed(found)
+
+
+def _below(place: str, node: Node) -> Iterator[tuple[str, Any]]:
+    for key in _ONE:
+        if key in node:
+            yield f"{place}/{key}", node[key]
+    for key in _NAMED:
+        named = node.get(key)
+        if isinstance(named, dict):
+            for name, value in named.items():
+                escaped = name.replace("~", "~0").replace("/", "~1")
+                yield f"{place}/{key}/{escaped}", value
+    items = node.get("items")
+    if isinstance(items, dict):
+        yield f"{place}/items", items
+    for key in (*_LISTED, *(("items",) if isinstance(items, list) else ())):
+        listed = node.get(key)
+        if isinstance(listed, list):
+            for number, value in enumerate(listed):
+                yield f"{place}/{key}/{number}", value
+
+
+def _target(root: Node, reference: str) -> Any:
+    """What "#/..." points to; None when there is nothing, or it is another kind of reference
+    (llguidance then says so)."""
+    if reference == "#":
+        return root
+    if not reference.startswith("#/"):
+        return None
+    value: Any = root
+    for part in unquote(reference[2:]).split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isascii() and key.isdigit() and len(key) < 8:
+            value = value[int(key)] if int(key) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def _refuse_unsupported(place: str, node: Node) -> None:
+    for key in _UNSUPPORTED & node.keys():
+        if key in _HARMLESS and node[key] is _HARMLESS[key]:
+            del node[key]
+    # In the order in which they stand, so that the first is named.
+    for key in node:
+        if key in _UNSUPPORTED:
+            raise ConstraintError(
+                pick(
+                    f'the schema keyword "{key}" is not supported (at {place}/{key});'
+                    " leave it out and check the answer for it",
+                    f"不支持 schema 关键字“{key}”（位于 {place}/{key}）；请去掉，并自行检查结果",
+                )
+            )
+
+
+def _refuse_uncounted(place: str, node: Node) -> None:
+    """A grammar cannot see to it that free keys differ: `{"a": 1, "a": 1}` is one property."""
+    least = node.get("minProperties")
+    required = node.get("required")
+    named = len(set(required)) if _is_names(required) else 0
+    if isinstance(least, int) and not isinstance(least, bool) and least > max(1, named + 1):
+        raise ConstraintError(
+            pick(
+                f"minProperties is {least} (at {place}/minProperties), but only {named} are"
+                " required by name, and that more differ cannot be promised; list them in required",
+                f"minProperties 为 {least}（位于 {place}/minProperties），但只有 {named} 个在"
+                " required 中指名，无法保证其余键互不相同；请在 required 中列出",
+            )
+        )
+
+
+def _inlined(options: Any, root: Node) -> Any:
+    """Options that are only references, as what they refer to: llguidance compares options to
+    see that they exclude each other, but does not look behind references."""
+    if not isinstance(options, list):
+        return options
+    result = []
+    for option in options:
+        for _ in range(_LONGEST_CHAIN):
+            if not isinstance(option, dict) or not isinstance(option.get("$ref"), str):
+                break
+            # What stands beside a reference and restricts nothing may go.
+            if option.keys() - {"$ref", "title", "description", "default"}:
+                break
+            option = _target(root, option["$ref"])
+        result.append(dict(option) if isinstance(option, dict) else option)
+    return result if all(isinstance(one, (dict, bool)) for one in result) else options
+
+
+def _refuse_endless(root: Node, nodes: list[Node]) -> None:
+    """A schema that needs itself: its texts would be endless. What can end is found round by
+    round, from the leaves up."""
+    ends: set[int] = set()
+
+    def can_end(value: Any) -> bool:
+        return not isinstance(value, dict) or id(value) in ends
+
+    left = nodes
+    for _ in range(_ROUNDS):
+        still = []
+        for node in left:
+            if _ends(node, can_end, root):
+                ends.add(id(node))
+            else:
+                still.append(node)
+        if len(still) == len(left):
+            break
+        left = still
+    else:
+        return
+    if not can_end(root):
+        raise ConstraintError(
+            pick(
+                "the schema requires itself, so that no finite JSON follows it; make the"
+                " reference optional, or allow null beside it",
+                "schema 必须包含其自身，没有有限的 JSON 能满足它；请将该引用设为可选，或允许 null",
+            )
+        )
+
+
+def _ends(node: Node, can_end: Callable[[Any], bool], root: Node) -> bool:
+    """Whether a finite text follows the node, as far as is known of its parts."""
+    if "enum" in node or "const" in node:
+        return True
+    reference = node.get("$ref")
+    if isinstance(reference, str) and not can_end(_target(root, reference)):
+        return False
+    every = node.get("allOf")
+    if isinstance(every, list) and not all(can_end(one) for one in every):
+        return False
+    for key in ("anyOf", "oneOf"):
+        some = node.get(key)
+        if isinstance(some, list) and some and not any(can_end(one) for one in some):
+            return False
+    kind = node.get("type")
+    kind = kind[0] if isinstance(kind, list) and len(kind) == 1 else kind
+    if kind == "object":
+        named, required = node.get("properties"), node.get("required")
+        if isinstance(named, dict) and _is_names(required):
+            return all(can_end(named.get(name)) for name in required)
+    if kind == "array":
+        least = node.get("minItems")
+        if isinstance(least, int) and least > 0:
+            first, items = node.get("prefixItems"), node.get("items")
+            if isinstance(items, list):
+                first, items = items, node.get("additionalItems")
+            first = first if isinstance(first, list) else []
+            return all(can_end(one) for one in first[:least]) and (
+                least <= len(first) or can_end(items)
+            )
+    return True
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
