@@ -36,7 +36,14 @@ class ByteTokenizer:
     def __init__(self, *, add_bos: bool = False) -> None:
         self.add_bos = add_bos
 
-    def encode(self, text: str, *, special: bool = False, add_bos: bool | None = None) -> list[int]:
+    def encode(
+        self,
+        text: str,
+        *,
+        special: bool = False,
+        add_bos: bool | None = None,
+        continued: bool = False,
+    ) -> list[int]:
         tokens = [BOS] if (self.add_bos if add_bos is None else add_bos) else []
         while special and text:
             found = [(text.find(name), name) for name in self.specials if name in text]

@@ -42,3 +42,18 @@ def test_a_bad_setting_is_an_error(cli: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_in_chinese(cli: Run, chinese: None) -> None:
     assert "内存带宽" in cli("doctor", "--threads", "1").out
+
+
+def test_network_shows_the_table_and_its_verdict(cli: Run) -> None:
+    outcome = cli("doctor", "--network")
+    assert outcome.code == 0, outcome.out
+    lines = {line[:32].strip(): line[32:].split() for line in outcome.out.splitlines()}
+    assert lines["TCP connection"] == ["got", "out", "EPERM", "ENETUNREACH", "EPERM"]
+    assert lines["thread started before the lock"][:3] == ["got", "out", "EPERM"]
+    assert "The seal holds" in outcome.out
+
+
+def test_network_as_json(cli: Run) -> None:
+    record = cli("doctor", "--network", "--json").json
+    assert record["holds"] is True
+    assert {row["outcomes"]["all"] for row in record["rows"]} == {"EPERM"}

@@ -1,6 +1,7 @@
 """`qingyu doctor`: what this machine can do, and what is installed.
 
 qingyu doctor --json
+qingyu doctor --network        # what the seal refuses, with the proof that it has to
 """
 
 from __future__ import annotations
@@ -16,7 +17,19 @@ import typer
 from qingyu.cli import common, flags, layout
 from qingyu.text import pick
 
-PACKAGES = ("qingyu", "numpy", "tokenizers", "jinja2", "huggingface-hub", "httpx", "typer", "rich")
+PACKAGES = (
+    "qingyu",
+    "numpy",
+    "tokenizers",
+    "jinja2",
+    "httpx",
+    "llguidance",
+    "pydantic",
+    "starlette",
+    "uvicorn",
+    "typer",
+    "rich",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -33,8 +46,21 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     threads: Annotated[int | None, flags.threads()] = None,
+    network: Annotated[
+        bool,
+        typer.Option(
+            "--network",
+            help=pick(
+                "try every way out of the machine, unlocked and locked, and show what happened",
+                "逐一尝试外连方式，先不封闭再封闭，并显示结果",
+            ),
+        ),
+    ] = False,
     as_json: Annotated[bool, flags.as_json()] = False,
 ) -> None:
+    if network:
+        show_network(as_json=as_json)
+        return
     from qingyu.engine.machine import survey
     from qingyu.models.store import ModelStore
 
@@ -101,6 +127,55 @@ def doctor(
     ]
     for label, value in rows:
         print("\n".join(layout.two_columns([(layout.pad(label, 18), value)], total=96, indent=0)))
+
+
+def show_network(*, as_json: bool) -> None:
+    """The probe table; exit code 1 when the seal does not hold or nothing was proven."""
+    from qingyu.serve.seal.probes import LAYERS, run_probes
+
+    table = run_probes()
+    if as_json:
+        common.print_json(table.as_dict())
+    else:
+        titles = {
+            "none": pick("unlocked", "未封闭"),
+            "seccomp": "seccomp",
+            "namespace": "namespace",
+            "all": pick("sealed", "封闭"),
+        }
+        words = {"reached": pick("got out", "已连出"), "absent": pick("not here", "系统不支持")}
+        widths = (32, 16, 12, 15, 12)
+        print(_row(["", *(titles[layer] for layer in LAYERS)], widths))
+        for probe in table.probes:
+            outcomes = [probe.outcomes[layer] for layer in LAYERS]
+            print(_row([probe.title, *(words.get(one, one) for one in outcomes)], widths))
+        print()
+        print(_verdict(table.holds, any(not probe.refused for probe in table.probes)))
+    if not table.holds:
+        raise typer.Exit(1)
+
+
+def _row(cells: list[str], widths: tuple[int, ...]) -> str:
+    padded = (layout.pad(cell, width) for cell, width in zip(cells, widths, strict=True))
+    return "".join(padded).rstrip()
+
+
+def _verdict(holds: bool, leaks: bool) -> str:
+    if holds:
+        return pick(
+            "The seal holds: every way that works unlocked is refused when sealed. Targets were"
+            " listeners on this machine only.",
+            "封闭有效：未封闭时可行的方式在封闭后全部被拒绝。目标仅为本机的监听端口。",
+        )
+    if leaks:
+        return pick(
+            "The seal does NOT hold: something got out while sealed.",
+            "封闭无效：封闭后仍有方式可以连出。",
+        )
+    return pick(
+        "Nothing is proven: some probe did not get out even while unlocked.",
+        "无法证明：有的方式在未封闭时也未能连出。",
+    )
 
 
 def _version(package: str) -> str | None:

@@ -152,3 +152,37 @@ def stop() -> Any:
         show_default=False,
         help=pick("end the text before this string; may be repeated", "遇到此字符串即止，可重复"),
     )
+
+
+def schema() -> Any:
+    return typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help=pick(
+            "answer in JSON that follows this JSON schema", "按此 JSON schema 文件以 JSON 作答"
+        ),
+    )
+
+
+def regex() -> Any:
+    return typer.Option(
+        metavar="PATTERN",
+        show_default=False,
+        help=pick("answer in text that this regex matches", "答案须整体匹配此正则表达式"),
+    )
+
+
+def lark() -> Any:
+    return typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help=pick("answer in text of this Lark grammar", "答案须符合此 Lark 语法文件"),
+    )
+
+
+def choice() -> Any:
+    return typer.Option(
+        metavar="TEXT",
+        show_default=False,
+        help=pick("answer with this text; repeat for others", "只能以此文本作答；可重复以列出多项"),
+    )

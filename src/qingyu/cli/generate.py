@@ -10,6 +10,7 @@ chat template. Text streams to stdout, everything else goes to stderr.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,6 +67,10 @@ def generate(
     ] = None,
     max_tokens: Annotated[int, flags.max_tokens()] = 256,
     stop: Annotated[list[str] | None, flags.stop()] = None,
+    schema: Annotated[Path | None, flags.schema()] = None,
+    regex: Annotated[str | None, flags.regex()] = None,
+    lark: Annotated[Path | None, flags.lark()] = None,
+    choice: Annotated[list[str] | None, flags.choice()] = None,
     as_json: Annotated[bool, flags.as_json()] = False,
     stats: Annotated[
         bool, typer.Option("--stats", help=pick("say how fast it went", "显示速度"))
@@ -88,6 +93,7 @@ def generate(
                 pick(f"{name} has no effect without --chat", f"没有 --chat 时 {name} 不起作用")
             )
     text = read_text(prompt, pick("a prompt", "提示"))
+    form = read_form(schema=schema, regex=regex, lark=lark, choice=choice)
     from qingyu.engine.sampling import Sampling
 
     sampling = Sampling(
@@ -105,6 +111,7 @@ def generate(
             "max_tokens": max_tokens,
             "sampling": sampling,
             "stop": tuple(stop or ()),
+            **form,
         }
         if chat:
             messages = [{"role": "user", "content": text}]
@@ -124,6 +131,36 @@ def generate(
             print(flush=True)
         if stats:
             common.notice(common.speed(result))
+    if result.constraint_complete is False:
+        common.complain(
+            pick(
+                f"the answer was cut after {len(result.tokens)} tokens, before it was complete;"
+                " raise --max-tokens",
+                f"回答在 {len(result.tokens)} 个词元处被截断，尚不完整；请增大 --max-tokens",
+            )
+        )
+        raise typer.Exit(1)
+
+
+def read_form(
+    *, schema: Path | None, regex: str | None, lark: Path | None, choice: list[str] | None
+) -> dict[str, Any]:
+    """What the answer has to follow, as the engine's option; files are read before anything
+    else is done."""
+    given = {"schema": schema, "regex": regex, "lark": lark, "choices": choice or None}
+    named = {name: value for name, value in given.items() if value is not None}
+    if len(named) > 1:
+        flags = pick(" and ", " 与 ").join(f"--{name.removesuffix('s')}" for name in named)
+        raise typer.BadParameter(pick(f"{flags} exclude each other", f"{flags} 不能同时使用"))
+    for name, value in named.items():
+        if isinstance(value, Path):
+            try:
+                named[name] = value.read_text("utf-8")
+            except (OSError, ValueError) as error:
+                raise typer.BadParameter(
+                    pick(f"{value} cannot be read: {error}", f"无法读取 {value}：{error}")
+                ) from None
+    return named
 
 
 def read_text(argument: str | None, what: str) -> str:
@@ -152,6 +189,7 @@ def record(model: str, result: Result) -> dict[str, Any]:
         "stop_reason": result.stop_reason,
         "stop": result.stop,
         "limited_by": result.limited_by,
+        "constraint_complete": result.constraint_complete,
         "seed": result.seed,
         "prompt_tokens": result.prompt_tokens,
         "cached_tokens": result.cached_tokens,

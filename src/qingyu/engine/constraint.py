@@ -18,14 +18,15 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import llguidance
 import numpy as np
 from numpy.typing import NDArray
 
+from qingyu.engine.json_schema import dumped, place_of, prepared
 from qingyu.errors import ConstraintError
 from qingyu.text import pick
 
@@ -34,20 +35,32 @@ if TYPE_CHECKING:
 
 # What strangers may ask for. A schema of a few kilobytes is already a large one.
 MAX_GRAMMAR_BYTES = 256 << 10
-MAX_SCHEMA_DEPTH = 64
 MAX_CHOICES = 1024
 # Compiled grammars kept, the least used going first.
-_KEPT = 64
+_KEPT = 16
+# A lexer has states as it needs them, about 1.5 kB each, and all texts of a grammar share it.
+# When it is full the grammar is compiled anew and the text so far read again.
+_LEXER_STATES = 50_000
+# What building one may take, in llguidance's units: about 60 ms and 40 MB.
+_LEXER_FUEL = 300_000
+# Options of a rule that would have to be kept by sampling, not by a mask.
+_RULE_OPTION = re.compile(
+    r"^\s*[?!]?\w+\s*\[[^\]\n]*\b(temperature|max_tokens|stop)\s*=", re.MULTILINE
+)
 JSON_OPTIONS: Any = {
     "whitespace_flexible": False,
     "item_separator": ", ",
     "key_separator": ": ",
+    # No \\u0061: a free key could be written so that it is one of the named ones after all.
+    "json_allowed_escapes": 'nrbtf\\"',
+    "json_allow_general_unicode_escapes": False,
     # What is not supported is an error, never left out.
     "lenient": False,
     "coerce_one_of": False,
 }
 
 Kind = Literal["json_schema", "regex", "lark"]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -55,10 +68,12 @@ class Grammar:
     """What a text must follow. Made by its class methods; equal ones are compiled once.
 
     source: JSON text, regular expression or Lark text.
+    shown: control tokens of a Lark grammar that are part of the text people see.
     """
 
     kind: Kind
     source: str
+    shown: tuple[int, ...] = ()
 
     @classmethod
     def json_schema(cls, schema: Mapping[str, Any] | bool | str | type) -> Grammar:
@@ -89,14 +104,7 @@ class Grammar:
                     f"JSON schema 应为对象，而不是 {type(schema).__name__}",
                 )
             )
-        _check_depth(schema)
-        try:
-            source = json.dumps(schema, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ConstraintError(
-                pick(f"the schema is no JSON: {error}", f"schema 不是合法的 JSON：{error}")
-            ) from None
-        return cls("json_schema", _bounded(source))
+        return cls("json_schema", _bounded(dumped(schema)))
 
     @classmethod
     def json_object(cls) -> Grammar:
@@ -111,11 +119,13 @@ class Grammar:
         return cls("regex", _bounded(pattern))
 
     @classmethod
-    def lark(cls, text: str) -> Grammar:
+    def lark(cls, text: str, *, shown: tuple[int, ...] = ()) -> Grammar:
         """A context-free grammar in llguidance's dialect of Lark; it begins at `start`."""
         if not isinstance(text, str) or not text.strip():
             raise ConstraintError(pick("the grammar is empty", "语法为空"))
-        return cls("lark", _bounded(text))
+        if text.lstrip().startswith("{"):  # llguidance would take it for one of its own forms
+            raise ConstraintError(pick("the grammar is JSON, not Lark", "语法是 JSON，而不是 Lark"))
+        return cls("lark", _bounded(text), shown)
 
     @classmethod
     def choice(cls, choices: Sequence[str]) -> Grammar:
@@ -145,7 +155,7 @@ class Constraints:
         self._vocabulary = llguidance.LLTokenizer(
             llguidance.TokenizerWrapper(_Vocabulary(tokenizer, vocab_size)),
             n_vocab=vocab_size,
-            eos_token=sorted(tokenizer.eos_ids),
+            eos_token=sorted(tokenizer.eos_ids) or None,
         )
         # Other "slices" of the vocabulary make masks inside JSON strings several times faster.
         self._json = self._vocabulary.with_slices(llguidance.LLTokenizer.json_slices())
@@ -156,74 +166,91 @@ class Constraints:
     def start(self, grammar: Grammar) -> Constraint:
         """The beginning of a text. Raises ConstraintError when the grammar is damaged, asks for
         what is not supported, or leaves nothing to say."""
+        return Constraint(self, grammar)
+
+    def _matcher(self, grammar: Grammar, *, fresh: bool = False) -> llguidance.LLMatcher:
+        """A matcher at the beginning; `fresh`: one whose lexer nobody has filled."""
         with self._guard:
-            matcher = self._kept.get(grammar)
-            if matcher is not None:
+            kept = None if fresh else self._kept.get(grammar)
+            if kept is not None:
                 self._kept.move_to_end(grammar)
-        if matcher is None:
-            matcher = self._compile(grammar)
+        if kept is None:
+            kept = self._compile(grammar)
             with self._guard:
-                self._kept[grammar] = matcher
+                self._kept[grammar] = kept
+                self._kept.move_to_end(grammar)
                 if len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
-        return Constraint(matcher.deep_copy(), self._vocab_size)
+        return kept.deep_copy()
 
     def _compile(self, grammar: Grammar) -> llguidance.LLMatcher:
+        source = grammar.source
         if grammar.kind == "json_schema":
-            text = llguidance.LLMatcher.grammar_from_json_schema(
-                grammar.source, overrides=JSON_OPTIONS
-            )
+            schema = json.dumps(prepared(json.loads(source)))
+            text = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides=JSON_OPTIONS)
         elif grammar.kind == "regex":
-            text = llguidance.LLMatcher.grammar_from_regex(grammar.source)
+            text = llguidance.LLMatcher.grammar_from_regex(source)
         else:
-            text = llguidance.LLMatcher.grammar_from_lark(grammar.source)
-        json_like = grammar.kind == "json_schema" or "%json" in grammar.source
+            option = _RULE_OPTION.search(source)
+            if option is not None:
+                raise _refused(grammar, f"the rule option {option[1]} is not supported")
+            text = source
+        json_like = grammar.kind == "json_schema" or "%json" in source
         vocabulary = self._json if json_like else self._vocabulary
-        matcher = llguidance.LLMatcher(vocabulary, text, log_level=0)
-        if matcher.is_error():
-            raise _refused(grammar, matcher.get_error())
+        limits = llguidance.LLParserLimits(
+            max_lexer_states=_LEXER_STATES, initial_lexer_fuel=_LEXER_FUEL, verbose_errors=False
+        )
+        matcher = llguidance.LLMatcher(vocabulary, text, log_level=0, limits=limits)
         # Some grammars turn out to be empty, or too much, only at the first step.
         mask = matcher.compute_bitmask()
+        matcher.compute_ff_tokens()
         if matcher.is_error():
             raise _refused(grammar, matcher.get_error())
         if not any(mask):
-            raise _refused(grammar, "nothing can follow it")
+            raise _refused(grammar, "NoExtension")
         return matcher
 
 
 class Constraint:
     """The state of one text. For one thread at a time."""
 
-    def __init__(self, matcher: llguidance.LLMatcher, vocab_size: int) -> None:
-        self._matcher = matcher
-        self._vocab_size = vocab_size
+    def __init__(self, constraints: Constraints, grammar: Grammar) -> None:
+        self._constraints = constraints
+        self._grammar = grammar
+        self._matcher = constraints._matcher(grammar)
+        self._vocab_size = constraints._vocab_size
+        self._tokens: list[int] = []
+        # How many tokens there were when the text was last read again; None: never.
+        self._renewed: int | None = None
         self._mask: NDArray[np.uint8] | None = None
 
     def mask(self) -> NDArray[np.uint8]:
         """A bit per token, lowest first, uint8 [ceil(vocab / 8) and padding]: set if the token
         may come next. Computed once per place. Raises ConstraintError when that is too much."""
         if self._mask is None:
-            bits = self._matcher.compute_bitmask()
-            self._check()
+            bits = self._do(lambda: self._matcher.compute_bitmask())
             self._mask = np.frombuffer(bits, dtype=np.uint8)
         return self._mask
 
     def apply(self, logits: NDArray[np.float32]) -> None:
         """Ban what may not come next: logits [vocab] become -inf there, in place."""
-        bits = np.unpackbits(self.mask(), count=self._vocab_size, bitorder="little")
-        np.copyto(logits, -np.inf, where=bits == 0)
+        banned = np.unpackbits(~self.mask(), count=self._vocab_size, bitorder="little")
+        np.copyto(logits, -np.inf, where=banned.view(np.bool_))
 
     def accept(self, token: int) -> None:
-        """The text goes on with a token, or ends with an end token."""
+        """The text goes on with a token, or ends with an end token. Raises ConstraintError when
+        it may not."""
         self._mask = None
-        if not self._matcher.consume_token(token):
-            self._check()
+        self._do(lambda: self._matcher.consume_token(token))
+        self._tokens.append(token)
 
     def forced(self) -> list[int]:
-        """Tokens that must come next, one after the other; none when there is a choice."""
-        tokens = self._matcher.compute_ff_tokens()
-        self._check()
-        return tokens
+        """Tokens that must come next, one after the other; none when there is a choice.
+
+        Where the mask is asked instead it leaves exactly these tokens, one at a time: a text in
+        which they are taken is the text in which they are sampled.
+        """
+        return self._do(lambda: self._matcher.compute_ff_tokens())
 
     def valid_prefix(self, tokens: Sequence[int]) -> int:
         """How many of these could come next, in a row."""
@@ -241,15 +268,24 @@ class Constraint:
             self._matcher.is_stopped() or self._matcher.is_accepting()
         )
 
-    def _check(self) -> None:
-        if self._matcher.is_error():
-            reason = _short(self._matcher.get_error())
-            raise ConstraintError(
-                pick(
-                    f"the grammar became too complex to follow: {reason}",
-                    f"语法过于复杂，无法继续：{reason}",
-                )
+    def _do(self, step: Callable[[], Value]) -> Value:
+        """A step of the matcher. A lexer that is full, perhaps of other people's texts, must
+        not end this one: then it goes on with a new one, which has only this text to keep."""
+        result = step()
+        if not self._matcher.is_error():
+            return result
+        reason = self._matcher.get_error()
+        if "lexer error" in reason and self._renewed != len(self._tokens):
+            self._renewed = len(self._tokens)
+            self._matcher = self._constraints._matcher(self._grammar, fresh=True)
+            if self._matcher.try_consume_tokens(self._tokens) == len(self._tokens):
+                return self._do(step)
+        raise ConstraintError(
+            pick(
+                f"the grammar became too complex to follow: {_short(reason)}",
+                f"语法过于复杂，无法继续：{_short(reason)}",
             )
+        )
 
 
 class _Vocabulary:
@@ -258,7 +294,8 @@ class _Vocabulary:
     def __init__(self, tokenizer: Tokenizer, vocab_size: int) -> None:
         known = range(tokenizer.vocab_size)
         self._tokenizer = tokenizer
-        self.eos_token_id = min(tokenizer.eos_ids)
+        # Without an end token a text ends where its grammar leaves nothing else.
+        self.eos_token_id = min(tokenizer.eos_ids, default=None)
         self.bos_token_id = None
         self.special_token_ids = [token for token in known if tokenizer.is_special(token)]
         self.tokens = [tokenizer.token_bytes(token) for token in known]
@@ -268,7 +305,7 @@ class _Vocabulary:
     def __call__(self, text: bytes | str) -> list[int]:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        return self._tokenizer.encode(text, add_bos=False)
+        return self._tokenizer.encode(text, add_bos=False, continued=True)
 
 
 def _parsed(text: str) -> Any:
@@ -281,7 +318,15 @@ def _parsed(text: str) -> Any:
 
 
 def _bounded(source: str) -> str:
-    size = len(source.encode("utf-8", "surrogatepass"))
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError as error:
+        raise ConstraintError(
+            pick(
+                f"the grammar is not valid Unicode at character {error.start}",
+                f"语法的第 {error.start} 个字符不是有效的 Unicode",
+            )
+        ) from None
     if size > MAX_GRAMMAR_BYTES:
         raise ConstraintError(
             pick(
@@ -292,53 +337,36 @@ def _bounded(source: str) -> str:
     return source
 
 
-def _check_depth(schema: Any) -> None:
-    """Without recursion: what is checked may be as deep as it likes."""
-    level: list[Any] = [schema]
-    depth = 0
-    while level:
-        depth += 1
-        if depth > MAX_SCHEMA_DEPTH:
-            raise ConstraintError(
-                pick(
-                    f"the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels",
-                    f"schema 嵌套超过 {MAX_SCHEMA_DEPTH} 层",
-                )
-            )
-        below: list[Any] = []
-        for one in level:
-            if isinstance(one, Mapping):
-                below += one.values()
-            elif isinstance(one, (list, tuple)):
-                below += one
-        level = [one for one in below if isinstance(one, (Mapping, list, tuple))]
-
-
 def _refused(grammar: Grammar, reason: str) -> ConstraintError:
     name = {"json_schema": "JSON schema", "regex": "regex", "lark": "grammar"}[grammar.kind]
-    reason = _short(reason) + _place(grammar, reason)
+    said = _short(reason)
+    if grammar.kind == "json_schema" and (place := place_of(json.loads(grammar.source), reason)):
+        said += f" (at {place})"
     return ConstraintError(
-        pick(f"the {name} cannot be followed: {reason}", f"无法遵循该 {name}：{reason}")
+        pick(f"the {name} cannot be followed: {said}", f"无法遵循该 {name}：{said}")
     )
-
-
-def _place(grammar: Grammar, reason: str) -> str:
-    """Where in a schema the keyword is that an error names."""
-    named = re.search(r'Unimplemented keys: \["([^"]+)"', reason)
-    if grammar.kind != "json_schema" or named is None:
-        return ""
-    places: list[tuple[str, Any]] = [("#", json.loads(grammar.source))]
-    for pointer, value in places:
-        if isinstance(value, dict):
-            if named[1] in value:
-                return f" (at {pointer}/{named[1]})"
-            places += [(f"{pointer}/{key}", inner) for key, inner in value.items()]
-        elif isinstance(value, list):
-            places += [(f"{pointer}/{number}", inner) for number, inner in enumerate(value)]
-    return ""
 
 
 def _short(reason: str) -> str:
     """An error of llguidance as part of a sentence."""
-    reason = " ".join(reason.split())
+    raised = re.search(r"InvalidRequestError\(.(.+?).\)", reason)
+    if raised is not None:  # by the tokenizer, about a character that has no tokens
+        return raised[1]
+    if "NoExtension" in reason:
+        return pick("no text satisfies it", "没有文本能满足它")
+    if "Too many items" in reason or "Current row has" in reason:
+        return pick(
+            "it leaves too many ways open, or never ends (such as hundreds of optional"
+            " properties, or a rule that needs itself)",
+            "可能的分支过多，或无法结束（例如数百个可选属性，或必须包含自身的规则）",
+        )
+    if "lexer error" in reason:
+        return pick(
+            "its patterns are too large; make their repetitions shorter",
+            "其中的模式过大；请缩短重复次数",
+        )
+    if "regex parse error" in reason:
+        wrong = reason.rpartition("error: ")[2].partition("\n")[0]
+        return pick(f"wrong pattern: {wrong}", f"模式有误：{wrong}")
+    reason = " ".join(reason.replace("<non-verbose/>", "").split())
     return reason if len(reason) <= 300 else reason[:297] + "..."

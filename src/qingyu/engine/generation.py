@@ -70,7 +70,8 @@ class Generation:
         self._limit: Limit = "context" if wanted is None or wanted > room else "max_tokens"
         self._full = len(prompt) + (room if wanted is None else min(wanted, room))
         self._tokenizer = tokenizer
-        self._decoder = TextStream(tokenizer)
+        shown = () if request.grammar is None else request.grammar.shown
+        self._decoder = TextStream(tokenizer, shown=shown)
         self._stops = StopStrings(request.stop) if request.stop else None
         self._pieces: list[str] = []
         self._num_taken = 0

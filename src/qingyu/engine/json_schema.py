@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,10 +27,11 @@ MAX_PARTS = 20_000
 # Keywords that restrict and that nothing here can keep: of draft 2020-12, of older drafts, of
 # OpenAPI, and llguidance's own options. Names that no standard knows are annotations.
 _UNSUPPORTED = frozenset(
-    "not if then else contains minContains maxContains uniqueItems dependentRequired"
-    " dependentSchemas dependencies propertyNames unevaluatedProperties unevaluatedItems"
-    " $dynamicRef $recursiveRef divisibleBy disallow extends nullable x-guidance".split()
-)
+    ("not", "if", "then", "else", "contains", "minContains", "maxContains", "uniqueItems",
+     "dependentRequired", "dependentSchemas", "dependencies", "propertyNames",
+     "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "divisibleBy",
+     "disallow", "extends", "nullable", "x-guidance")
+)  # fmt: skip
 # The same where they say nothing.
 _HARMLESS: dict[str, Any] = {
     "uniqueItems": False,
@@ -43,6 +45,8 @@ _NAMED = ("properties", "patternProperties")
 _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
 # References to references that are followed before giving up.
 _LONGEST_CHAIN = 16
+# Options that are compared in pairs.
+_MOST_OPTIONS = 64
 # Rounds in which "this can end" travels through a schema; only absurd ones need more.
 _ROUNDS = 200
 
@@ -60,9 +64,13 @@ def prepared(schema: Mapping[str, Any]) -> dict[str, Any]:
         node.pop("$schema", None)
         _refuse_unsupported(place, node)
         _refuse_uncounted(place, node)
-        if "oneOf" in node:
-            node["oneOf"] = _inlined(node["oneOf"], root)
     _refuse_endless(root, list(nodes.values()))
+    for node in nodes.values():
+        if "oneOf" in node and "anyOf" not in node and _exclusive(node["oneOf"], root):
+            # In its place: the order of keywords is that of the properties in the text.
+            parts = [("anyOf" if key == "oneOf" else key, node[key]) for key in node]
+            node.clear()
+            node.update(parts)
     return root
 
 
@@ -192,8 +200,8 @@ def _refuse_uncounted(place: str, node: Node) -> None:
     """A grammar cannot see to it that free keys differ: `{"a": 1, "a": 1}` is one property."""
     least = node.get("minProperties")
     required = node.get("required")
-    named = len(set(required)) if _is_names(required) else 0
-    if isinstance(least, int) and not isinstance(least, bool) and least > max(1, named + 1):
+    named = len(set(_names(required)))
+    if isinstance(least, int) and not isinstance(least, bool) and least > named + 1:
         raise ConstraintError(
             pick(
                 f"minProperties is {least} (at {place}/minProperties), but only {named} are"
@@ -204,22 +212,68 @@ def _refuse_uncounted(place: str, node: Node) -> None:
         )
 
 
-def _inlined(options: Any, root: Node) -> Any:
-    """Options that are only references, as what they refer to: llguidance compares options to
-    see that they exclude each other, but does not look behind references."""
-    if not isinstance(options, list):
-        return options
-    result = []
-    for option in options:
-        for _ in range(_LONGEST_CHAIN):
-            if not isinstance(option, dict) or not isinstance(option.get("$ref"), str):
-                break
-            # What stands beside a reference and restricts nothing may go.
-            if option.keys() - {"$ref", "title", "description", "default"}:
-                break
-            option = _target(root, option["$ref"])
-        result.append(dict(option) if isinstance(option, dict) else option)
-    return result if all(isinstance(one, (dict, bool)) for one in result) else options
+def _exclusive(options: Any, root: Node) -> bool:
+    """Whether at most one option can hold, so that oneOf is anyOf. llguidance sees that of
+    options written out; those of a tagged union are mostly references."""
+    if not isinstance(options, list) or len(options) > _MOST_OPTIONS:
+        return False
+    found = [_resolved(option, root) for option in options]
+    return all(_apart(one, other, root) for one, other in combinations(found, 2))
+
+
+def _resolved(value: Any, root: Node) -> Any:
+    """The schema behind references that have nothing beside them that restricts."""
+    for _ in range(_LONGEST_CHAIN):
+        if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
+            break
+        if value.keys() - {"$ref", "title", "description", "default"}:
+            break
+        value = _target(root, value["$ref"])
+    return value
+
+
+def _apart(one: Any, other: Any, root: Node) -> bool:
+    """Whether surely no value is of both: by type, by listed values, or by those of a property
+    that one of them requires."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return False
+    values = _values(one), _values(other)
+    if values[0] is not None and values[1] is not None:
+        return values[0].isdisjoint(values[1])
+    types = _types(one), _types(other)
+    if types[0] and types[1] and types[0].isdisjoint(types[1]):
+        return True
+    if types[0] != {"object"} or types[1] != {"object"}:
+        return False
+    required: set[str] = set()
+    for schema in (one, other):
+        required.update(_names(schema.get("required")))
+    mine, others = one.get("properties"), other.get("properties")
+    if not isinstance(mine, dict) or not isinstance(others, dict):
+        return False
+    for name in required & mine.keys() & others.keys():
+        a, b = (_resolved(properties[name], root) for properties in (mine, others))
+        values = _values(a), _values(b)
+        if values[0] is not None and values[1] is not None and values[0].isdisjoint(values[1]):
+            return True
+    return False
+
+
+def _values(schema: Any) -> set[tuple[str, Any]] | None:
+    """The values of enum or const, if they are plain ones."""
+    if not isinstance(schema, dict):
+        return None
+    listed = [schema["const"]] if "const" in schema else schema.get("enum")
+    if not isinstance(listed, list) or any(isinstance(one, (dict, list)) for one in listed):
+        return None
+    # 1 and 1.0 are one number, 1 and true two values.
+    return {("bool" if isinstance(one, bool) else "", one) for one in listed}
+
+
+def _types(schema: Node) -> set[str]:
+    kind = schema.get("type")
+    kinds = {kind} if isinstance(kind, str) else set(_names(kind))
+    return {"number" if kind == "integer" else kind for kind in kinds}
 
 
 def _refuse_endless(root: Node, nodes: list[Node]) -> None:
@@ -270,9 +324,9 @@ def _ends(node: Node, can_end: Callable[[Any], bool], root: Node) -> bool:
     kind = node.get("type")
     kind = kind[0] if isinstance(kind, list) and len(kind) == 1 else kind
     if kind == "object":
-        named, required = node.get("properties"), node.get("required")
-        if isinstance(named, dict) and _is_names(required):
-            return all(can_end(named.get(name)) for name in required)
+        named = node.get("properties")
+        if isinstance(named, dict):
+            return all(can_end(named.get(name)) for name in _names(node.get("required")))
     if kind == "array":
         least = node.get("minItems")
         if isinstance(least, int) and least > 0:
@@ -286,5 +340,6 @@ def _ends(node: Node, can_end: Callable[[Any], bool], root: Node) -> bool:
     return True
 
 
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+def _names(value: Any) -> list[str]:
+    """A list of strings; anything else is llguidance's to refuse."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

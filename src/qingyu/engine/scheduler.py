@@ -101,6 +101,8 @@ class Job:
         self.user = user
         self.arrived = time.monotonic()
         self.started: float | None = None
+        # Seconds from arriving to the first token; None before.
+        self.first_seconds: float | None = None
         self.seconds = seconds
         self.deadline = None if seconds is None else self.arrived + seconds
         self._scheduler = scheduler
@@ -264,6 +266,8 @@ class Scheduler:
                 if generation not in self._running:
                     continue
                 job = self._running[generation]
+                if job.first_seconds is None and generation.forward_passes:
+                    job.first_seconds = time.monotonic() - job.arrived
                 if generation.finished:
                     self._leave(job)
                 if generation.finished or generation.has_news:

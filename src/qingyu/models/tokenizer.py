@@ -17,7 +17,7 @@ Within a rendered template `barrier` marks what came from outside: see `qingyu.m
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qingyu.errors import InvalidRequestError, ModelFileError, UnsupportedModelError
@@ -146,10 +146,12 @@ class Tokenizer:
         special: bool = False,
         add_bos: bool | None = None,
         barrier: str | None = None,
+        continued: bool = False,
     ) -> list[int]:
         """Token ids of the text.
 
         `special` lets control tokens be matched; `add_bos` None follows the model's file.
+        `continued`: the text goes on after another, so that no space is put before it.
         `barrier` is one character that is not part of the text: it is taken out, but no
         control token is matched across it.
 
@@ -167,11 +169,12 @@ class Tokenizer:
             ) from None
         wanted = self.add_bos if add_bos is None else add_bos
         ids = [self.bos_id] if wanted and self.bos_id is not None else []
-        space = self._space_prefix  # before the text, and after every special token
+        prefix = self._space_prefix and not continued
+        space = prefix  # before the text, and after every special token
         for part in self._parts(text, special, barrier):
             if isinstance(part, int):
                 ids.append(part)
-                space = self._space_prefix
+                space = prefix
                 continue
             if self.kind == "llama":
                 part = (" " + part if space else part).replace(" ", SPACE)
@@ -270,15 +273,20 @@ class TextStream:
     text = "".join(stream.push(t) for t in tokens) + stream.flush()
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, skip_special: bool = True) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, *, skip_special: bool = True, shown: Collection[int] = ()
+    ) -> None:
+        """shown: control tokens that are not skipped."""
         self._token_bytes = tokenizer.token_bytes
         self._special = not skip_special
+        self._shown = shown
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, token: int) -> str:
         """The characters that became whole with this token. Bytes that can no longer become
         a character appear as U+FFFD."""
-        return self._decoder.decode(self._token_bytes(token, special=self._special))
+        special = self._special or token in self._shown
+        return self._decoder.decode(self._token_bytes(token, special=special))
 
     def flush(self) -> str:
         """What is left: U+FFFD when the stream ended inside a character. Ready for new text."""

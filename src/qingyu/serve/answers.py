@@ -186,7 +186,7 @@ class Answers:
     def _book(self, feed: Feed) -> None:
         result = feed.result
         self._service.metrics.generated(
-            first_token_seconds=feed.first_seconds,
+            first_token_seconds=feed.job.first_seconds,
             decode_seconds=result.decode_seconds,
             tokens=len(result.tokens) - 1,
             batch=1 + self._service.scheduler.stats().running,

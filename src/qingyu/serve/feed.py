@@ -12,7 +12,6 @@ cannot read faster and every event costs the model time. It knows nothing of HTT
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Unpack
 
@@ -28,10 +27,7 @@ _MANY_TOKENS = 4096
 
 class Feed:
     """Updates of one job. Entering submits it, and raises what `Scheduler.submit` raises;
-    leaving cancels it if it still runs.
-
-    first_seconds: from submitting to the first text; None before.
-    """
+    leaving cancels it if it still runs."""
 
     def __init__(
         self,
@@ -42,7 +38,6 @@ class Feed:
         deadline: float | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self.first_seconds: float | None = None
         self._scheduler = scheduler
         self._tokens = tokens
         self._user = user
@@ -95,8 +90,6 @@ class Feed:
             self._news.clear()
             update = job.take()
             if update.text or update.tokens or update.finished:
-                if self.first_seconds is None:
-                    self.first_seconds = time.monotonic() - job.arrived
                 yield update
                 if update.finished:
                     return

@@ -23,8 +23,10 @@ from qingyu.serve.app import build_app
 from qingyu.serve.listening import Listener
 from qingyu.serve.service import Engine, Service
 
-# What a request that runs when the server is stopped may still take, in seconds.
-_GRACE_SECONDS = 5
+# What a request that runs when the server is stopped may still take, in seconds; then it is told
+# that the server stops, and after some more its connection is closed.
+_GRACE_SECONDS = 3.0
+_CLOSING_SECONDS = 6
 _KEEP_ALIVE_SECONDS = 30
 _HEAD_BYTES = 32 << 10
 
@@ -100,8 +102,17 @@ async def _serve(
 ) -> None:
     server = make_server(service)
     loop = asyncio.get_running_loop()
+
+    def end_answers() -> None:
+        if service.engine is not None:
+            loop.run_in_executor(None, service.engine.scheduler.close)
+
+    def stop(number: signal.Signals) -> None:
+        server.handle_exit(number, None)
+        loop.call_later(_GRACE_SECONDS, end_answers)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.handle_exit, number, None)
+        loop.add_signal_handler(number, stop, number)
     serving = asyncio.ensure_future(server.serve(sockets=[listener.socket]))
     loading = asyncio.ensure_future(asyncio.to_thread(load))
     try:
@@ -136,7 +147,7 @@ def make_server(service: Service) -> uvicorn.Server:
         log_config=None,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=_CLOSING_SECONDS,
         h11_max_incomplete_event_size=_HEAD_BYTES,
     )
     return _Server(config)

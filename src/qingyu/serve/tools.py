@@ -5,9 +5,8 @@
     plan.grammar(tokenizer)                          # what the answer must follow, or None
     for event in plan.reader().push(text): ...       # str | CallStart | Arguments | CallEnd
 
-The calls are written as the Hermes format has them, which Qwen, MiMo and SmolLM use too:
-`<tool_call>\\n{"name": ..., "arguments": {...}}\\n</tool_call>`. A template that writes this
-itself is left to it; for others the tools stand in the system message. It knows no HTTP.
+A template that knows tools is left to write them, in its style; for others the tools stand in
+the system message and calls are written as the Hermes format has them. It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -19,8 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qingyu.engine.constraint import JSON_OPTIONS, Grammar
-from qingyu.errors import InvalidRequestError
+from qingyu.engine.constraint import Grammar
+from qingyu.engine.json_schema import prepared
+from qingyu.errors import ConstraintError, InvalidRequestError
+from qingyu.serve.tool_styles import HERMES, Style, style_of
 from qingyu.text import pick
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from qingyu.models.tokenizer import Tokenizer
 
 MAX_TOOLS = 128
-OPEN, CLOSE = "<tool_call>", "</tool_call>"
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_HEAD = re.compile(r'\s*\{"name": "([a-zA-Z0-9_-]{1,64})", "arguments": ')
-_TAIL = "}\n" + CLOSE
+
+# Keywords beside which "no other properties" would take away more than it should.
+_JOINED = ("$ref", "allOf", "anyOf", "oneOf", "patternProperties")
 
 # The words of the format's own documentation (Nous Research, Hermes function calling), in short.
 _INSTRUCTIONS = """# Tools
@@ -98,11 +99,13 @@ class ToolPlan:
 
     choice: "auto", "required", or the one function that must be called. Without tools, or with
     the choice "none", there are no calls; the history may still have some.
+    native: whether the template writes tools and calls itself.
     """
 
     tools: tuple[Tool, ...] = ()
     choice: str = "auto"
     parallel: bool = True
+    style: Style = HERMES
     native: bool = False
 
     @classmethod
@@ -151,12 +154,11 @@ class ToolPlan:
                     f"tool_choice 指定的 {function[:80]!r} 不在工具之中",
                 )
             )
-        native = template is not None and OPEN in template.source and "tools" in template.source
+        style = None if template is None else style_of(template.source)
+        written: dict[str, Any] = {"style": style or HERMES, "native": style is not None}
         if choice == "none":
-            return cls(native=native)
-        if function is not None:
-            choice = function
-        return cls(tools=tuple(tools), choice=choice, parallel=parallel, native=native)
+            return cls(**written)
+        return cls(tools=tuple(tools), choice=function or choice, parallel=parallel, **written)
 
     @property
     def forced(self) -> bool:
@@ -169,11 +171,13 @@ class ToolPlan:
         """Messages and tools for the chat template.
 
         messages: OpenAI's, with tool_calls and the role "tool".
+        Raises InvalidRequestError for a result of a call that nobody made.
         """
+        _check_results(messages)
         listed = [tool.as_openai() for tool in self.tools]
         if self.native:
             return [_with_objects(message) for message in messages], listed or None
-        texts = list(_as_texts(messages))
+        texts = list(_as_texts(messages, self.style))
         if listed:
             dumped = "\n".join(json.dumps(one, ensure_ascii=False) for one in listed)
             instructions = _INSTRUCTIONS.format(tools=dumped)
@@ -189,37 +193,12 @@ class ToolPlan:
         of free text unless a call is forced. None without tools."""
         if not self.tools:
             return None
-        # Where the marker is one token of the vocabulary, the grammar has to name the token.
-        ids = {text: tokenizer.encode(text, special=True, add_bos=False) for text in (OPEN, CLOSE)}
-        marks = {
-            text: f"<[{found[0]}]>"
-            if len(found) == 1 and tokenizer.is_special(found[0])
-            else json.dumps(text)
-            for text, found in ids.items()
+        functions = {
+            tool.name: _arguments_schema(tool)
+            for tool in self.tools
+            if self.choice in ("auto", "required", tool.name)
         }
-        chosen = [tool for tool in self.tools if self.choice in ("auto", "required", tool.name)]
-        call = f'"\\n" one "\\n" {marks[CLOSE]}'
-        more = f'("\\n" {marks[OPEN]} {call})*' if self._several else ""
-        lines = []
-        if self.forced:
-            lines.append(f"start: {marks[OPEN]} {call} {more}")
-        elif marks[OPEN].startswith("<["):
-            lines += [f"start: TEXT ({marks[OPEN]} {call} {more})?", r"TEXT: /(?s:.*)/"]
-        else:
-            lines += [
-                f"start: TEXT | before {call} {more}",
-                rf"TEXT: /(?s:.*)/ & ~/(?s:.*){OPEN}(?s:.*)/",
-                f'before[suffix="{OPEN}"]: /(?s:.*)/',
-            ]
-        lines.append("one: " + " | ".join(f"one_{number}" for number in range(len(chosen))))
-        for number, tool in enumerate(chosen):
-            head = json.dumps('{"name": "' + tool.name + '", "arguments": ')
-            schema = json.dumps(_arguments_schema(tool), ensure_ascii=True)
-            lines += [
-                f'one_{number}: {head} arguments_{number} "}}"',
-                f"arguments_{number}: %json {schema}",
-            ]
-        return Grammar.lark("\n".join(lines) + "\n")
+        return self.style.grammar(functions, tokenizer, forced=self.forced, several=self._several)
 
     @property
     def _several(self) -> bool:
@@ -228,28 +207,34 @@ class ToolPlan:
 
     def reader(self) -> CallReader:
         """Reads one answer."""
-        return CallReader(active=bool(self.tools))
+        return CallReader(self.style if self.tools else None)
 
 
 class CallReader:
     """Splits an answer into text and calls as it comes. Text that may become the beginning of
     a call is held back until that is known."""
 
-    def __init__(self, *, active: bool) -> None:
-        self._active = active
+    def __init__(self, style: Style | None) -> None:
+        """style: of the calls; None: there are none, all is text."""
+        self.num_calls = 0
+        self._style = style
         self._held = ""
         self._inside = False
         self._named = False
         self._said = False
-        self.num_calls = 0
+        if style is not None:
+            before, after = style.head
+            self._head = re.compile(rf"\s*{re.escape(before)}({_NAME.pattern}){re.escape(after)}")
+            # No JSON text has a line break before its last brace.
+            self._tail = f"}}\n{style.close}" if style.close else ""
 
     def push(self, text: str) -> list[Event]:
         """What `text`, the next piece of the answer, makes certain."""
-        if not self._active:
+        if self._style is None:
             return [text] if text else []
         self._held += text
         events: list[Event] = []
-        while self._advance(events):
+        while self._advance(self._style, events):
             pass
         return events
 
@@ -260,55 +245,69 @@ class CallReader:
             return []
         if not self._inside:
             return [held] if self._said or held.strip() or not self.num_calls else []
-        return [Arguments(self.num_calls - 1, held)] if self._named else []
+        if not self._named:
+            return []
+        index = self.num_calls - 1
+        if not self._tail and _is_json(self._arguments):
+            return [CallEnd(index)]  # what was held back is the call's own brace
+        return [Arguments(index, held)]
 
-    def _advance(self, events: list[Event]) -> bool:
+    def _advance(self, style: Style, events: list[Event]) -> bool:
         """One step; False when more text is needed."""
         if not self._inside:
-            return self._read_text(events)
+            return self._find_mark(style, events) if style.open else self._find_brace(events)
+        index = self.num_calls - 1
         if not self._named:
-            found = _HEAD.match(self._held)
+            found = self._head.match(self._held)
             if found is None:
                 return False
-            events.append(CallStart(self.num_calls, f"call_{secrets.token_hex(12)}", found[1]))
+            index += 1
+            events.append(CallStart(index, f"call_{secrets.token_hex(12)}", found[1]))
             self.num_calls += 1
             self._held = self._held[found.end() :]
             self._named = True
-        end = self._held.find(_TAIL)
-        index = self.num_calls - 1
+            self._arguments = ""
+        end = self._held.find(self._tail) if self._tail else -1
+        # Without a mark at its end a call ends with the answer: with its last character.
+        keep = 0 if end >= 0 else _overlap(self._held, self._tail) if self._tail else 1
+        count = end if end >= 0 else len(self._held) - keep
+        if count > 0:
+            events.append(Arguments(index, self._held[:count]))
+            self._arguments += self._held[:count] if not self._tail else ""
+            self._held = self._held[count:]
         if end < 0:
-            keep = _overlap(self._held, _TAIL)
-            self._let_out(events, len(self._held) - keep, lambda text: Arguments(index, text))
             return False
-        self._let_out(events, end, lambda text: Arguments(index, text))
-        self._held = self._held[len(_TAIL) :]
+        self._held = self._held[len(self._tail) :]
         self._inside = self._named = False
         events.append(CallEnd(index))
         return True
 
-    def _read_text(self, events: list[Event]) -> bool:
-        start = self._held.find(OPEN)
+    def _find_mark(self, style: Style, events: list[Event]) -> bool:
+        start = self._held.find(style.open)
         if start < 0:
-            keep = _overlap(self._held, OPEN)
+            free = self._held[: len(self._held) - _overlap(self._held, style.open)]
             # Blanks before and between calls are no text.
-            free = self._held[: len(self._held) - keep]
-            if not free.strip() and (self.num_calls or not self._said):
-                return False
-            self._let_out(events, len(free), str)
-            self._said = True
+            if free and (free.strip() or (self._said and not self.num_calls)):
+                events.append(free)
+                self._held = self._held[len(free) :]
+                self._said = True
             return False
         before = self._held[:start]
         if before.strip():
-            events.append(before.rstrip("\n") if not self._said else before)
+            events.append(before if self._said else before.rstrip("\n"))
             self._said = True
-        self._held = self._held[start + len(OPEN) :]
+        self._held = self._held[start + len(style.open) :]
         self._inside = True
         return True
 
-    def _let_out(self, events: list[Event], count: int, make: Any) -> None:
-        if count > 0:
-            events.append(make(self._held[:count]))
-            self._held = self._held[count:]
+    def _find_brace(self, events: list[Event]) -> bool:
+        """An answer that begins with a brace is a call."""
+        self._inside = self._held.startswith("{") and not self._said
+        if self._held and not self._inside:
+            events.append(self._held)
+            self._held = ""
+            self._said = True
+        return self._inside
 
 
 def _overlap(text: str, mark: str) -> int:
@@ -319,15 +318,49 @@ def _overlap(text: str, mark: str) -> int:
     return 0
 
 
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _arguments_schema(tool: Tool) -> dict[str, Any]:
+    """The schema arguments are held to: an object, and of no other properties than those
+    described, unless the schema speaks of them."""
     schema = dict(tool.parameters)
-    # Arguments are an object, and no others than those described are meant.
-    schema.setdefault("type", "object")
-    if "properties" in schema or "$ref" not in schema:
+    if schema.setdefault("type", "object") != "object":
+        raise InvalidRequestError(
+            pick(
+                f"the parameters of the tool {tool.name!r} have the type {schema['type']!r};"
+                " arguments are always an object",
+                f"工具 {tool.name!r} 的 parameters 类型为 {schema['type']!r}；参数必须是对象",
+            )
+        )
+    if not tool.parameters or ("properties" in schema and schema.keys().isdisjoint(_JOINED)):
         schema.setdefault("additionalProperties", False)
-    # How llguidance is told of options inside a grammar; what the caller wrote there is dropped.
-    schema["x-guidance"] = JSON_OPTIONS
-    return schema
+    try:
+        return prepared(schema)
+    except ConstraintError as error:
+        raise ConstraintError(
+            pick(f"the tool {tool.name!r}: {error}", f"工具 {tool.name!r}：{error}")
+        ) from None
+
+
+def _check_results(messages: Sequence[Mapping[str, Any]]) -> None:
+    made: set[str] = set()
+    for message in messages:
+        made.update(call["id"] for call in message.get("tool_calls") or () if "id" in call)
+        answered = message.get("tool_call_id")
+        if message["role"] == "tool" and answered is not None and answered not in made:
+            raise InvalidRequestError(
+                pick(
+                    f"a tool message answers the call {answered[:80]!r}, but no message before"
+                    " it makes that call",
+                    f"有 tool 消息回应调用 {answered[:80]!r}，但此前没有消息发起该调用",
+                )
+            )
 
 
 def _with_objects(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -352,7 +385,7 @@ def _loaded(function: Mapping[str, Any]) -> Any:
         return function["arguments"]
 
 
-def _as_texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _as_texts(messages: Sequence[Mapping[str, Any]], style: Style) -> Iterator[dict[str, Any]]:
     """Calls and their results as text, for templates that know neither."""
     results: list[str] = []
     for message in messages:
@@ -365,8 +398,7 @@ def _as_texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]
         content = message.get("content") or ""
         for call in message.get("tool_calls") or ():
             function = call["function"]
-            name, arguments = json.dumps(function["name"]), function["arguments"] or "{}"
-            written = f'{OPEN}\n{{"name": {name}, "arguments": {arguments}}}\n{CLOSE}'
+            written = style.call(function["name"], function["arguments"] or "{}")
             content = f"{content}\n{written}" if content else written
         yield {"role": message["role"], "content": content}
     if results:

@@ -67,6 +67,7 @@ ASSETS = (
     "dom.js",
     "highlight.js",
     "icons.js",
+    "json.js",
     "markdown.js",
     "messages.js",
     "panels.js",
@@ -81,7 +82,7 @@ def page(service: Service) -> Response:
     """The page, with the token its scripts send and what they need to know at once."""
     settings = {"model": service.name, "context": service.model.info.context}
     text = _read("index.html").decode()
-    text = text.replace("{{token}}", html.escape(service.page_token or ""))
+    text = text.replace("{{token}}", html.escape(service.page_token))
     text = text.replace("{{settings}}", html.escape(json.dumps(settings, ensure_ascii=False)))
     return Response(
         text,

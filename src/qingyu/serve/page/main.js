@@ -1,0 +1,329 @@
+// Puts the page together: who tells whom, keys, colours, language, and the watch on the server.
+
+import { getJson } from "./api.js";
+import { Chat, DEFAULTS } from "./chat.js";
+import { Composer } from "./composer.js";
+import { choose, newConversation } from "./conversation.js";
+import { announce, byId, download, fillDialog, fillIcons, make, textButton, toast } from "./dom.js";
+import { icon } from "./icons.js";
+import { Messages } from "./messages.js";
+import { Panels } from "./panels.js";
+import { promptOf, schemaProblem, schemaText, SettingsSheet } from "./settings.js";
+import { fileName, Sidebar } from "./sidebar.js";
+import { Store } from "./store.js";
+import { language, say, sayAll, useLanguage } from "./words.js";
+
+const WATCH_EVERY = 15_000; // milliseconds
+const WATCH_WHEN_GONE = 2_000;
+const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
+
+const store = new Store();
+const panels = new Panels();
+let current = null;
+
+const sidebar = new Sidebar({
+  list: (query) => store.list(query),
+  open: (id) => show(store.open(id)),
+  rename: (chat, title) => {
+    chat.title = title;
+    chats.save(chat);
+    drawTitle();
+  },
+  remove,
+});
+
+const composer = new Composer({
+  send,
+  stop: () => chats.stop(current),
+  openSettings: (field) => sheet.open(current, field),
+  editLast: () => messages.editLast(),
+});
+
+const messages = new Messages(byId("messages"), byId("scroller"), {
+  running: () => chats.running(current),
+  retry: (message) => schemaFits() && chats.retry(current, message),
+  resend: (message, text) => {
+    if (!schemaFits()) return;
+    chats.resend(current, message, text);
+    composer.focus();
+  },
+  choose: (id) => {
+    if (chats.running(current)) return;
+    choose(current, id);
+    chats.save(current);
+    messages.show(current);
+    announce(say("versionShown"));
+  },
+  suggest: (suggestion) => {
+    current.settings.schema = schemaText(suggestion);
+    send(promptOf(suggestion));
+  },
+  settings: (field) => sheet.open(current, field),
+  tryNow: () => chats.tryNow(current),
+  greeting: () => say(panels.sealed ? "helloLine" : "helloOpen", { model: panels.name }),
+  atEnd: (near) => (byId("to-end").hidden = near || current?.leaf === null),
+});
+
+const sheet = new SettingsSheet({
+  changed: (chat) => {
+    if (chat.leaf !== null) chats.save(chat);
+    composer.show({ running: chats.running(chat), settings: chat.settings });
+  },
+  keepDefaults: (settings) => store.prefer({ defaults: { ...settings } }),
+});
+
+const chats = new Chat(store, {
+  changed: (chat) => {
+    sidebar.draw();
+    if (chat !== current) return;
+    messages.show(chat);
+    messages.toEnd();
+    drawTitle();
+    drawComposer();
+  },
+  wrote: (chat, message) => {
+    if (chat === current) messages.refresh(message);
+  },
+  finished: (chat, message) => {
+    sidebar.draw();
+    if (message.error?.kind === "gone") watch();
+    if (chat !== current) return;
+    // What had the focus may be drawn anew; it goes to the box then, not to the top of the page.
+    const held = byId("messages").contains(document.activeElement);
+    messages.show(chat);
+    if (held && !byId("messages").contains(document.activeElement)) composer.focus();
+    drawComposer();
+    if (message.status === "error") announce(message.error.text);
+    else if (message.content) announce(`${say(message.status === "stopped" ? "stopped" : "finished")} ${spoken(message)}`);
+  },
+  unsaved: (how) => {
+    if (how === "full") banner("storage", say("storageFull"), { name: say("exportThis"), act: () => exportOne(current) });
+    else banner("storage", how === "none" ? say("storageNone") : null);
+  },
+});
+
+// Conversations --------------------------------------------------------------------------------
+
+function show(chat) {
+  if (current && current !== chat && !chats.running(current)) store.leave(current.id);
+  current = chat;
+  composer.use(chat.id);
+  messages.show(chat);
+  sidebar.show(chat.id, (id) => chats.runs.has(id));
+  drawTitle();
+  drawComposer();
+}
+
+function startNew() {
+  // An empty conversation is as good as a new one.
+  if (current?.leaf !== null) show(newConversation({ ...DEFAULTS, ...store.preferences().defaults }));
+  sidebar.slide(false, false);
+  composer.focus();
+}
+
+function send(text) {
+  if (chats.running(current) || !schemaFits()) return false;
+  chats.send(current, text);
+  return true;
+}
+
+function schemaFits() {
+  if (schemaProblem(current.settings.schema) === null) return true;
+  sheet.open(current, "schema");
+  toast(say("schemaFirst"));
+  return false;
+}
+
+function remove(chat) {
+  chats.stop(chat);
+  store.remove(chat.id);
+  const undo = () => {
+    chats.save(chat);
+    show(chat);
+  };
+  if (chat === current || chat.id === current.id) {
+    current = null;
+    show(newConversation({ ...DEFAULTS, ...store.preferences().defaults }));
+  }
+  sidebar.draw();
+  toast(say("removed", { title: chat.title }), { name: say("undo"), act: undo });
+}
+
+const exportOne = (chat) => download(fileName(chat.title), chat);
+
+function exportAll() {
+  const all = store.list();
+  if (all.length) download(`qingyu-${new Date().toISOString().slice(0, 10)}.json`, all);
+  else toast(say("nothingToExport"));
+}
+
+/** What a screen reader says of an answer: its text as shown, without buttons and figures. */
+const spoken = (message) => messages.parts.get(message.id)?.body.innerText.trim() ?? "";
+
+// What is drawn --------------------------------------------------------------------------------
+
+function drawTitle() {
+  const title = current.title || say("untitled");
+  byId("title").textContent = title;
+  document.title = current.title ? `${current.title} · Qingyu` : "Qingyu 轻语";
+}
+
+function drawComposer() {
+  composer.show({ running: chats.running(current), settings: current.settings });
+}
+
+const isDark = () => {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+};
+
+function drawSwitches() {
+  const theme = byId("theme");
+  const label = say(isDark() ? "themeLight" : "themeDark");
+  theme.replaceChildren(icon(isDark() ? "sun" : "moon"));
+  theme.setAttribute("aria-label", label);
+  theme.title = label;
+  const other = byId("language");
+  other.textContent = say("languageName");
+  other.lang = language() === "zh" ? "en" : "zh-CN";
+  other.setAttribute("aria-label", say("languageSwitch"));
+  byId("new-chat-key").textContent = APPLE ? "⌘K" : "Ctrl K";
+}
+
+function drawAll() {
+  sayAll(document);
+  drawSwitches();
+  panels.draw();
+  sheet.redraw();
+  if (current) show(current);
+  for (const [kind, redraw] of banners) redraw ? redraw() : banners.delete(kind);
+}
+
+const banners = new Map(); // kind: how to draw it, the most pressing first
+
+function banner(kind, text, action = null) {
+  if (text === null) banners.delete(kind);
+  else banners.set(kind, () => [make("span", {}, text), action && textButton(action.name, action.act)].filter(Boolean));
+  const draw = banners.get("gone") ?? banners.get("loading") ?? banners.get("storage");
+  byId("banner").hidden = !draw;
+  if (byId("banner").dataset.text !== (draw ? text : "")) byId("banner").replaceChildren(...(draw ? draw() : []));
+}
+
+function openShortcuts() {
+  const control = APPLE ? "⌘" : "Ctrl";
+  const keys = [
+    [["Enter"], "keySend"],
+    [["Shift", "Enter"], "keyLine"],
+    [["Esc"], "keyStop"],
+    [[control, "K"], "keyNew"],
+    [["/"], "keyFocus"],
+    [["↑"], "keyEdit"],
+    [[control, "Shift", "F"], "keySearch"],
+    [["?"], "keyHelp"],
+  ];
+  const list = make(
+    "dl",
+    { class: "rows keys" },
+    ...keys.map(([names, words]) => make("div", {}, make("dt", {}, say(words)), make("dd", {}, ...names.map((name) => make("kbd", {}, name))))),
+  );
+  fillDialog(byId("shortcuts-dialog"), "shortcuts-title", say("shortcuts"), list);
+  byId("shortcuts-dialog").showModal();
+}
+
+// The server -----------------------------------------------------------------------------------
+
+let gone = false;
+let timer = null;
+
+async function watch() {
+  clearTimeout(timer);
+  let ready = false;
+  try {
+    const answer = await fetch("/health", { cache: "no-store" });
+    ready = answer.ok;
+    if (answer.ok) await panels.refresh();
+    if (gone) toast(say("back"));
+    gone = false;
+    banner("gone", null);
+    banner("loading", ready ? null : say("loadingModel"));
+  } catch {
+    gone = true;
+    banner("gone", say("goneShort"));
+  }
+  document.documentElement.classList.toggle("server-gone", gone || !ready);
+  if (current?.leaf === null) messages.show(current);
+  timer = setTimeout(watch, gone || !ready ? WATCH_WHEN_GONE : WATCH_EVERY);
+}
+
+// Keys and buttons -----------------------------------------------------------------------------
+
+function key(event) {
+  if (event.isComposing || event.keyCode === 229 || event.defaultPrevented) return;
+  const control = APPLE ? event.metaKey : event.ctrlKey;
+  if (control && event.key.toLowerCase() === "k" && !event.shiftKey && !event.altKey) {
+    event.preventDefault();
+    closeDialogs();
+    startNew();
+    return;
+  }
+  if (control && event.shiftKey && event.key.toLowerCase() === "f") {
+    event.preventDefault();
+    closeDialogs();
+    sidebar.search();
+    return;
+  }
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape" && chats.running(current)) {
+    event.preventDefault();
+    chats.stop(current);
+    composer.focus();
+    return;
+  }
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (typing || control || event.altKey || event.metaKey) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    composer.focus();
+  } else if (event.key === "?") {
+    event.preventDefault();
+    openShortcuts();
+  }
+}
+
+const closeDialogs = () => document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+
+document.addEventListener("keydown", key);
+byId("new-chat").addEventListener("click", startNew);
+byId("open-settings").addEventListener("click", () => sheet.open(current));
+byId("export-all").addEventListener("click", exportAll);
+byId("shortcuts").addEventListener("click", openShortcuts);
+byId("to-end").addEventListener("click", () => messages.toEnd());
+byId("theme").addEventListener("click", () => {
+  const theme = isDark() ? "light" : "dark";
+  document.documentElement.dataset.theme = theme;
+  store.prefer({ theme });
+  drawSwitches();
+});
+byId("language").addEventListener("click", () => {
+  useLanguage(language() === "zh" ? "en" : "zh");
+  store.prefer({ language: language() });
+  drawAll();
+  panels.refresh().catch(() => {});
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawSwitches);
+window.addEventListener("pagehide", () => chats.saveRunning());
+window.addEventListener("storage", () => {
+  store.readAll();
+  sidebar.draw();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) watch();
+});
+
+fillIcons(document);
+current = newConversation({ ...DEFAULTS, ...store.preferences().defaults });
+drawAll();
+composer.focus();
+if (!store.keeps) banner("storage", say("storageNone"));
+else if (store.damaged) banner("storage", say("damaged"));
+watch();

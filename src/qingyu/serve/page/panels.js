@@ -178,17 +178,17 @@ function probeParts(probes) {
     return [make("p", { class: "help" }, say("probesNone")), make("p", { class: "command" }, make("code", {}, command), copy)];
   }
   const head = make("tr", {}, ...["probe", "unlocked", "locked"].map((words) => make("th", { scope: "col" }, say(words))));
-  // Succeeding is what the control must do, being refused what the lock must do.
-  const cell = (text, good) => make("td", { class: good ? "good" : "bad" }, icon(good ? "check" : "cross"), text);
-  const lines = probes.rows.map((row) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, row.name),
-      cell(row.control.text, row.control.reached),
-      cell(row.sealed.text, !row.sealed.reached),
-    ),
+  const lines = probes.rows.map(({ name, title, outcomes }) =>
+    make("tr", {}, make("th", { scope: "row" }, title || name), outcome(outcomes.none, true), outcome(outcomes.all, false)),
   );
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...lines));
   return [make("p", { class: "help" }, say("probesText")), make("div", { class: "table probes", tabindex: 0, role: "region", "aria-label": say("probes") }, table)];
+}
+
+/** Getting out is what the control must do, being refused what the lock must do. */
+function outcome(found, wanted) {
+  const reached = found === "reached";
+  if (found === "absent") return make("td", { class: "absent" }, say("probeAbsent"));
+  const text = reached ? say("probeReached") : say("probeRefused", { error: found });
+  return make("td", { class: reached === wanted ? "good" : "bad" }, icon(reached === wanted ? "check" : "cross"), text);
 }

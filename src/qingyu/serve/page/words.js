@@ -167,6 +167,9 @@ const WORDS = {
   ],
   probesNone: ["The probes have not been run. To run them:", "尚未运行探测。运行方法："],
   probe: ["Way out", "途径"],
+  probeReached: ["got out", "可外连"],
+  probeRefused: ["refused ({error})", "被拒绝（{error}）"],
+  probeAbsent: ["not on this system", "本系统没有"],
   unlocked: ["Unlocked", "未加锁"],
   locked: ["Locked", "加锁后"],
 
