@@ -360,6 +360,11 @@ def _short(reason: str) -> str:
             " properties, or a rule that needs itself)",
             "可能的分支过多，或无法结束（例如数百个可选属性，或必须包含自身的规则）",
         )
+    if "oneOf constraints" in reason:
+        return pick(
+            "more than one option of a oneOf may hold at once; use anyOf",
+            "oneOf 中可能有多个选项同时成立；请改用 anyOf",
+        )
     if "lexer error" in reason:
         return pick(
             "its patterns are too large; make their repetitions shorter",

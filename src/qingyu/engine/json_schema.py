@@ -43,6 +43,18 @@ _HARMLESS: dict[str, Any] = {
 _ONE = ("additionalProperties", "additionalItems")
 _NAMED = ("properties", "patternProperties")
 _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
+# What llguidance's formats let through and validators do not: seconds of 60, 29 February of other
+# years than leap years, the year 0, and mailboxes of more than 64 characters.
+_YEAR = "^[0-9]{0,3}[1-9]"
+_LEAP = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+_DAY = f"^([0-9]{{4}}-(0[13-9]|1|02-([01]|2[0-8]))|{_LEAP}-02-29)"
+_SECONDS = "[0-9]{2}:[0-9]{2}:[0-5]"
+_EXACT_FORMATS = {
+    "date": (_YEAR, _DAY),
+    "date-time": (_YEAR, _DAY, f"^.{{11}}{_SECONDS}"),
+    "time": (f"^{_SECONDS}",),
+    "email": ("^[^@]{1,64}@",),
+}
 # References to references that are followed before giving up.
 _LONGEST_CHAIN = 16
 # Options that are compared in pairs.
@@ -66,6 +78,9 @@ def prepared(schema: Mapping[str, Any]) -> dict[str, Any]:
         _refuse_uncounted(place, node)
     _refuse_endless(root, list(nodes.values()))
     for node in nodes.values():
+        exact = _EXACT_FORMATS.get(str(node.get("format")), ())
+        if exact and isinstance(node.setdefault("allOf", []), list):
+            node["allOf"] += [{"pattern": pattern} for pattern in exact]
         if "oneOf" in node and "anyOf" not in node and _exclusive(node["oneOf"], root):
             # In its place: the order of keywords is that of the properties in the text.
             parts = [("anyOf" if key == "oneOf" else key, node[key]) for key in node]
@@ -90,6 +105,8 @@ def dumped(schema: Any) -> str:
 def place_of(schema: Any, reason: str) -> str:
     """Where the keyword stands that an error of llguidance speaks of, or ""."""
     for place, node in _reachable(schema):
+        if "oneOf" in reason and "oneOf" in node and not _exclusive(node["oneOf"], schema):
+            return f"{place}/oneOf"
         for key, value in node.items():
             if isinstance(value, (dict, list)):
                 continue

@@ -55,7 +55,10 @@ _TYPES = {
 # Every file that may be asked for. A name that is not here is never looked up on the disk.
 ASSETS = (
     "style.css",
+    "frame.css",
     "messages.css",
+    "prose.css",
+    "composer.css",
     "dialogs.css",
     "icon.svg",
     "early.js",

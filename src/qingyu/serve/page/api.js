@@ -110,7 +110,7 @@ export async function* streamChat(body, signal) {
     for await (const data of eventsOf(answer.body)) {
       if (data === "[DONE]") {
         whole = true;
-        break;
+        continue;
       }
       const chunk = JSON.parse(data);
       if (chunk.error) throw new Failure("refused", chunk.error.message);

@@ -61,6 +61,15 @@ export class Chat {
     this.runs.get(chat.id)?.control.abort();
   }
 
+  /** Stops and forgets: the conversation is being deleted. */
+  drop(chat) {
+    const run = this.runs.get(chat.id);
+    if (!run) return;
+    run.dropped = true;
+    this.runs.delete(chat.id);
+    run.control.abort();
+  }
+
   tryNow(chat) {
     this.runs.get(chat.id)?.wake?.();
   }
@@ -77,7 +86,7 @@ export class Chat {
   async answer(chat, question) {
     const schema = Boolean(chat.settings.schema.trim());
     const message = append(chat, question.id, { role: "assistant", content: "", status: "waiting", schema, stats: null });
-    const run = { chat, message, control: new AbortController(), wake: null };
+    const run = { chat, message, control: new AbortController(), wake: null, dropped: false };
     this.runs.set(chat.id, run);
     this.save(chat);
     this.tell.changed(chat);
@@ -93,11 +102,13 @@ export class Chat {
       }
     } finally {
       delete message.wait;
-      this.runs.delete(chat.id);
-      chat.updated = Date.now();
       if (message.status === "stopped" && !message.content) discard(chat, message);
-      this.save(chat);
-      this.tell.finished(chat, message);
+      if (!run.dropped) {
+        this.runs.delete(chat.id);
+        chat.updated = Date.now();
+        this.save(chat);
+        this.tell.finished(chat, message);
+      }
     }
   }
 
@@ -157,14 +168,14 @@ export class Chat {
           saved = last;
           this.store.save(chat);
         }
-        this.tell.wrote(chat, message);
+        if (!run.dropped) this.tell.wrote(chat, message);
       } else if (event.finish) {
         finish = event.finish;
       } else if (event.usage) {
         const { prompt_tokens: prompt, completion_tokens: tokens, prompt_tokens_details: details } = event.usage;
-        const seconds = (last - first) / 1000;
-        const speed = tokens > 1 && seconds > 0 ? (tokens - 1) / seconds : null;
-        message.stats = { ...message.stats, tokens, prompt, cached: details?.cached_tokens ?? 0, speed };
+        // A short answer can come in one piece; all the time it took has to do then.
+        const speed = last > first ? (tokens - 1) / (last - first) : tokens / (last - asked);
+        message.stats = { ...message.stats, tokens, prompt, cached: details?.cached_tokens ?? 0, speed: speed * 1000 };
       }
     }
     message.status = finish === "length" ? "length" : "done";

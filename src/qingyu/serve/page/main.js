@@ -15,6 +15,7 @@ import { language, say, sayAll, useLanguage } from "./words.js";
 
 const WATCH_EVERY = 15_000; // milliseconds
 const WATCH_WHEN_GONE = 2_000;
+const HERE = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 
 const store = new Store();
@@ -60,7 +61,7 @@ const messages = new Messages(byId("messages"), byId("scroller"), {
   },
   settings: (field) => sheet.open(current, field),
   tryNow: () => chats.tryNow(current),
-  greeting: () => say(panels.sealed ? "helloLine" : "helloOpen", { model: panels.name }),
+  greeting: () => say(HERE ? (panels.sealed ? "helloLine" : "helloHere") : "helloOpen", { model: panels.name }),
   atEnd: (near) => (byId("to-end").hidden = near || current?.leaf === null),
 });
 
@@ -97,15 +98,15 @@ const chats = new Chat(store, {
     else if (message.content) announce(`${say(message.status === "stopped" ? "stopped" : "finished")} ${spoken(message)}`);
   },
   unsaved: (how) => {
-    if (how === "full") banner("storage", say("storageFull"), { name: say("exportThis"), act: () => exportOne(current) });
-    else banner("storage", how === "none" ? say("storageNone") : null);
+    if (how === "full") banner("storage", "storageFull", { words: "exportThis", act: () => exportOne(current) });
+    else banner("storage", how === "none" ? "storageNone" : null);
   },
 });
 
 // Conversations --------------------------------------------------------------------------------
 
 function show(chat) {
-  if (current && current !== chat && !chats.running(current)) store.leave(current.id);
+  if (current !== chat && !chats.running(current)) store.leave(current.id);
   current = chat;
   composer.use(chat.id);
   messages.show(chat);
@@ -114,9 +115,11 @@ function show(chat) {
   drawComposer();
 }
 
+const fresh = () => newConversation({ ...DEFAULTS, ...store.preferences().defaults });
+
 function startNew() {
   // An empty conversation is as good as a new one.
-  if (current?.leaf !== null) show(newConversation({ ...DEFAULTS, ...store.preferences().defaults }));
+  if (current.leaf !== null) show(fresh());
   sidebar.slide(false, false);
   composer.focus();
 }
@@ -129,22 +132,18 @@ function send(text) {
 
 function schemaFits() {
   if (schemaProblem(current.settings.schema) === null) return true;
-  sheet.open(current, "schema");
-  toast(say("schemaFirst"));
+  sheet.open(current, "schema"); // it says there what is wrong
   return false;
 }
 
 function remove(chat) {
-  chats.stop(chat);
+  chats.drop(chat);
   store.remove(chat.id);
   const undo = () => {
     chats.save(chat);
     show(chat);
   };
-  if (chat === current || chat.id === current.id) {
-    current = null;
-    show(newConversation({ ...DEFAULTS, ...store.preferences().defaults }));
-  }
+  if (chat.id === current.id) show(fresh());
   sidebar.draw();
   toast(say("removed", { title: chat.title }), { name: say("undo"), act: undo });
 }
@@ -165,6 +164,7 @@ const spoken = (message) => messages.parts.get(message.id)?.body.innerText.trim(
 function drawTitle() {
   const title = current.title || say("untitled");
   byId("title").textContent = title;
+  byId("title").classList.toggle("quiet", !current.title);
   document.title = current.title ? `${current.title} · Qingyu` : "Qingyu 轻语";
 }
 
@@ -195,18 +195,26 @@ function drawAll() {
   drawSwitches();
   panels.draw();
   sheet.redraw();
-  if (current) show(current);
-  for (const [kind, redraw] of banners) redraw ? redraw() : banners.delete(kind);
+  show(current);
+  drawBanner();
 }
 
-const banners = new Map(); // kind: how to draw it, the most pressing first
+// The most pressing first; each { words, action: { words, act } }.
+const banners = { gone: null, loading: null, storage: null };
 
-function banner(kind, text, action = null) {
-  if (text === null) banners.delete(kind);
-  else banners.set(kind, () => [make("span", {}, text), action && textButton(action.name, action.act)].filter(Boolean));
-  const draw = banners.get("gone") ?? banners.get("loading") ?? banners.get("storage");
-  byId("banner").hidden = !draw;
-  if (byId("banner").dataset.text !== (draw ? text : "")) byId("banner").replaceChildren(...(draw ? draw() : []));
+function banner(kind, words, action = null) {
+  if (banners[kind]?.words === words) return;
+  banners[kind] = words && { words, action };
+  drawBanner();
+}
+
+function drawBanner() {
+  const shown = banners.gone ?? banners.loading ?? banners.storage;
+  byId("banner").hidden = !shown;
+  byId("banner").replaceChildren();
+  if (!shown) return;
+  byId("banner").append(icon("warning"), make("span", {}, say(shown.words)));
+  if (shown.action) byId("banner").append(textButton(say(shown.action.words), shown.action.act));
 }
 
 function openShortcuts() {
@@ -245,10 +253,10 @@ async function watch() {
     if (gone) toast(say("back"));
     gone = false;
     banner("gone", null);
-    banner("loading", ready ? null : say("loadingModel"));
+    banner("loading", ready ? null : "loadingModel");
   } catch {
     gone = true;
-    banner("gone", say("goneShort"));
+    banner("gone", "goneShort");
   }
   document.documentElement.classList.toggle("server-gone", gone || !ready);
   if (current?.leaf === null) messages.show(current);
@@ -321,9 +329,10 @@ document.addEventListener("visibilitychange", () => {
 });
 
 fillIcons(document);
-current = newConversation({ ...DEFAULTS, ...store.preferences().defaults });
+current = fresh();
 drawAll();
-composer.focus();
-if (!store.keeps) banner("storage", say("storageNone"));
-else if (store.damaged) banner("storage", say("damaged"));
+// On a phone the focus would bring the keyboard up over half of the page.
+if (matchMedia("(hover: hover)").matches) composer.focus();
+if (!store.keeps) banner("storage", "storageNone");
+else if (store.damaged) banner("storage", "damaged");
 watch();

@@ -274,7 +274,7 @@ function factsOf({ stats, status }) {
   if (!stats) return facts;
   if (stats.tokens !== undefined)
     facts.push(stats.tokens === 1 ? say("oneToken") : say("tokens", { count: number(stats.tokens) }));
-  if (stats.speed) facts.push(say("perSecond", { speed: number(stats.speed, 1) }));
+  if (stats.speed > 0) facts.push(say("perSecond", { speed: number(stats.speed, 1) }));
   if (stats.first !== undefined) facts.push(say("firstToken", { seconds: number(stats.first, 2) }));
   if (stats.prompt !== undefined)
     facts.push(say("cached", { cached: number(stats.cached), prompt: number(stats.prompt) }));

@@ -38,7 +38,8 @@ export class Panels {
   }
 
   draw() {
-    byId("model").replaceChildren(make("span", { class: "lamp", "aria-hidden": "true" }), make("span", { class: "model-name" }, this.name));
+    const lamp = make("span", { class: "lamp", "aria-hidden": "true" });
+    byId("model").replaceChildren(icon("chip"), lamp, make("span", { class: "model-name" }, this.name));
     byId("model").setAttribute("aria-label", say("modelOf", { name: this.name }));
     const badge = byId("seal");
     badge.className = `seal-badge ${this.seal ? (this.sealed ? "on" : "off") : "unknown"}`;
@@ -135,7 +136,7 @@ export class Panels {
     if (!this.seal) {
       parts.push(make("p", {}, say("loading")));
     } else {
-      const { layers, probes, summary } = this.seal;
+      const { layers, probes } = this.seal;
       parts.push(
         make(
           "div",
@@ -144,7 +145,6 @@ export class Panels {
           make("p", {}, say(this.sealed ? "sealedText" : "notSealedText")),
         ),
       );
-      if (summary) parts.push(make("p", { class: "help" }, summary));
       if (layers.length) parts.push(make("h3", {}, say("layers")), make("ul", { class: "layers" }, ...layers.map(layerItem)));
       parts.push(make("h3", {}, say("probes")), ...probeParts(probes));
     }

@@ -7,7 +7,7 @@
 // A value takes effect as it is typed; one that is out of range is named and not taken.
 
 import { DEFAULTS } from "./chat.js";
-import { byId, closeOutside, fillDialog, make, textButton, toast } from "./dom.js";
+import { byId, closeOutside, fillDialog, make, textButton } from "./dom.js";
 import { tidyJson } from "./json.js";
 import { pick, say, SUGGESTIONS } from "./words.js";
 
@@ -87,6 +87,7 @@ export class SettingsSheet {
         { class: "dialog-foot" },
         textButton(say("reset"), () => this.reset()),
         textButton(say("keepDefaults"), () => this.keep()),
+        make("span", { class: "state", role: "status" }),
         make("span", { class: "spread" }),
         textButton(say("done"), done, "button primary"),
       ),
@@ -102,7 +103,7 @@ export class SettingsSheet {
 
   keep() {
     this.actions.keepDefaults(this.chat.settings);
-    toast(say("keptDefaults"));
+    this.dialog.querySelector(".dialog-foot .state").textContent = say("keptDefaults");
   }
 
   field(name, key, control, help, extra = null) {

@@ -57,6 +57,7 @@ const WORDS = {
   retryAnswer: ["Answer again", "重新回答"],
   previous: ["Earlier version", "上一个版本"],
   next: ["Later version", "下一个版本"],
+  versionShown: ["Another version is shown.", "已切换到另一个版本。"],
   version: ["Version {index} of {count}", "第 {index} 版，共 {count} 版"],
   thinking: ["Thinking", "思考过程"],
   waiting: ["Waiting for the first word", "正在等待第一个词"],
@@ -79,6 +80,7 @@ const WORDS = {
   systemOn: ["System prompt", "系统提示"],
   hello: ["What shall we talk about?", "今天聊点什么？"],
   helloLine: ["{model} runs on this machine. What you write stays here.", "{model} 就在本机运行，你写下的内容不会离开这里。"],
+  helloHere: ["{model} runs on this machine.", "{model} 就在本机运行。"],
   helloOpen: ["{model} runs on the machine that serves this page.", "{model} 在提供本页面的机器上运行。"],
 
   systemPrompt: ["System prompt", "系统提示"],
@@ -113,7 +115,6 @@ const WORDS = {
   schemaFine: ["Valid JSON", "JSON 有效"],
   schemaBroken: ["Not JSON yet: {reason}", "还不是有效的 JSON：{reason}"],
   schemaNotObject: ["A schema is a JSON object, in braces.", "结构须是花括号包起来的 JSON 对象。"],
-  schemaFirst: ["The JSON schema is not valid JSON; correct it or empty the box.", "JSON 结构不是有效的 JSON，请改正或清空。"],
   numberRange: ["{name} must be from {low} to {high}.", "{name}须在 {low} 到 {high} 之间。"],
   keepDefaults: ["Use for new chats", "用于新对话"],
   keptDefaults: ["New chats start with these settings.", "新对话将使用这些设置。"],
@@ -184,6 +185,8 @@ const WORDS = {
     "The browser's storage is full: this conversation is not saved. Export it, or delete others.",
     "浏览器存储已满：本对话未保存。请导出它，或删除其他对话。",
   ],
+  exportThis: ["Export this conversation", "导出本对话"],
+  loadingModel: ["The model is still loading.", "模型仍在加载。"],
   storageNone: ["This browser keeps nothing for this page: conversations end with the tab.", "本浏览器不为此页面保存数据：关闭标签页后对话即消失。"],
   damaged: ["A saved conversation cannot be read and was left as it is.", "一个已保存的对话无法读取，已原样保留。"],
 

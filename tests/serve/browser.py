@@ -1,0 +1,209 @@
+"""A real browser for the tests of the page, and checks of what it shows.
+
+    with launched() as browser, opened(browser, server) as tab:
+        tab.ask("Hi")
+        assert tab.answer() == "Hello there"
+
+`opened` fails the test when the page logged an error, broke its own content security policy, or
+asked anything of another host. Chromium is Debian's, or QINGYU_TEST_BROWSER (see make browser).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from serve.serving import Server
+
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# Taken when imported: later the environment is scrubbed for every test.
+_CHOSEN = os.environ.get("QINGYU_TEST_BROWSER", "")
+_MILLISECONDS = 10_000
+
+
+def browser_path() -> str:
+    """Where the browser is; the test fails when there is none."""
+    for name in (_CHOSEN, *_NAMES):
+        if name and (path := shutil.which(name)):
+            return path
+    pytest.fail("no Chromium was found; install one with: make browser")
+
+
+@contextlib.contextmanager
+def launched() -> Iterator[Browser]:
+    """Headless Chromium."""
+    expect.set_options(timeout=_MILLISECONDS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path(),
+            # Its own sandbox cannot be made by root in a container; what it opens is our page.
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+        )
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """The page in a browser tab, as a person uses it."""
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page = page
+        self.server = server
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        self.expected_errors: tuple[str, ...] = ()
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._console)
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+    def ask(self, text: str) -> None:
+        """Types a message and sends it by Enter."""
+        self.box.fill(text)
+        self.box.press("Enter")
+
+    @property
+    def box(self) -> Any:
+        return self.page.locator("#message")
+
+    @property
+    def last(self) -> Any:
+        """The last answer."""
+        return self.page.locator("article.answer").last
+
+    def answer(self) -> str:
+        """The text of the last answer, once it is whole."""
+        self.finished()
+        return str(self.last.locator(".body").inner_text())
+
+    def finished(self) -> None:
+        """Waits until nothing is being written."""
+        expect(self.page.locator("article.answer").last).to_have_attribute("aria-busy", "false")
+        expect(self.page.locator("#send")).to_be_visible()
+
+    def check(self) -> None:
+        """Nothing went to another host, and nothing went wrong."""
+        foreign = [url for url in self.requests if not url.startswith((self.server.url, "blob:"))]
+        assert foreign == []
+        left = [
+            error
+            for error in self.errors
+            if not any(expected in error for expected in self.expected_errors)
+        ]
+        assert left == []
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, server: Server, **options: Any) -> Iterator[Tab]:
+    """The page in a browser of its own: nothing stored, English, unless `options` say else."""
+    context = browser.new_context(
+        **{"locale": "en-GB", "viewport": {"width": 1200, "height": 800}, **options}
+    )
+    context.set_default_timeout(_MILLISECONDS)
+    tab = Tab(context.new_page(), server)
+    tab.page.goto(server.url)
+    expect(tab.page.locator("#model")).to_have_text("fake")
+    yield tab
+    tab.check()
+    context.close()
+
+
+def unnamed(page: Page) -> list[str]:
+    """Controls without a name in the accessibility tree, as role and markup."""
+    session = page.context.new_cdp_session(page)
+    found = []
+    for node in session.send("Accessibility.getFullAXTree")["nodes"]:
+        role = node.get("role", {}).get("value")
+        if node["ignored"] or role not in _NAMED:
+            continue
+        if not node.get("name", {}).get("value", "").strip():
+            where = session.send("DOM.describeNode", {"backendNodeId": node["backendDOMNodeId"]})
+            found.append(f"{role}: {where['node'].get('attributes')}")
+    session.detach()
+    return found
+
+
+_NAMED = {
+    "button",
+    "link",
+    "textbox",
+    "searchbox",
+    "checkbox",
+    "combobox",
+    "slider",
+    "spinbutton",
+    "meter",
+    "dialog",
+    "navigation",
+    "complementary",
+    "log",
+    "article",
+    "region",
+    "image",
+    "heading",
+    "DisclosureTriangle",
+}
+
+# Text with less contrast than WCAG AA asks for (4.5, or 3 when large), as [ratio, text].
+# Colours are drawn on a canvas of one pixel, so that any notation can be read.
+FAINT_TEXT = """() => {
+  const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, below) => top.slice(0, 3).map((v, i) => v * top[3] + below[i] * (1 - top[3]));
+  const background = (node) => {
+    if (!node) return [255, 255, 255];
+    const own = rgba(getComputedStyle(node).backgroundColor);
+    return own[3] === 1 ? own.slice(0, 3) : over(own, background(node.parentElement));
+  };
+  const light = (colour) => {
+    const part = colour.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * part[0] + 0.7152 * part[1] + 0.0722 * part[2];
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    const text = walker.currentNode.textContent.trim();
+    const style = getComputedStyle(node);
+    if (!text || !node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    if (node.closest("noscript, .unseen, option, [disabled], .skip")) continue;
+    const below = background(node);
+    const [one, other] = [light(over(rgba(style.color), below)), light(below)].sort((a, b) => b - a);
+    const ratio = (one + 0.05) / (other + 0.05);
+    const large = parseFloat(style.fontSize) >= 24;
+    if (ratio < (large ? 3 : 4.5)) found.push([Math.round(ratio * 100) / 100, text.slice(0, 60)]);
+  }
+  return found;
+}"""
+
+# Ids used twice, references that lead nowhere, and controls too small to hit (WCAG 2.2: 24 px).
+BROKEN_MARKUP = """() => {
+  const found = [];
+  const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
+  for (const id of ids) if (ids.filter((one) => one === id).length > 1) found.push(`id twice: ${id}`);
+  for (const name of ["for", "aria-labelledby", "aria-describedby", "aria-controls"])
+    for (const node of document.querySelectorAll(`[${name}]`))
+      for (const id of node.getAttribute(name).split(" "))
+        if (!document.getElementById(id) && !node.matches("dialog:not([open])")) found.push(`${name} leads nowhere: ${id}`);
+  for (const node of document.querySelectorAll("button, input, select, summary")) {
+    if (!node.checkVisibility()) continue;
+    const { width, height } = node.getBoundingClientRect();
+    if (width < 24 || height < 24) found.push(`small: ${node.outerHTML.slice(0, 80)} ${width}x${height}`);
+  }
+  return found;
+}"""
