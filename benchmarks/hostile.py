@@ -212,6 +212,13 @@ async def run(server: Server, count: int, seed: int) -> tuple[Attack, dict[str, 
     for make, _, _ in groups:
         await make()
     await fill(server)
+    for schema in NASTY_SCHEMAS:
+        spec = {"name": "a", "schema": schema}
+        form = {"type": "json_schema", "json_schema": spec}
+        await attack.json({**CHAT, "response_format": form})
+    await attack.large()
+    await attack.long_prompts()
+    await asyncio.sleep(3.0)
     attack.statuses.clear()
     before = server.resident
     for make, share, together in groups:
@@ -223,9 +230,10 @@ async def run(server: Server, count: int, seed: int) -> tuple[Attack, dict[str, 
         good = await asyncio.wait_for(ask(server.address, CHAT), 60)
         if good.status != 200 or not good.tokens:
             attack.failures.append(f"after {make.__name__}: a good request got {good.status}")
+        await asyncio.sleep(3.0)  # it gives memory back when it is idle
         print(f"{make.__name__}: {server.resident / 1e6:.0f} MB", flush=True)
     await fill(server)
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(3.0)
     after = server.resident
     return attack, {"before": before, "after": after, "growth": after / before - 1}
 

@@ -58,14 +58,16 @@ SCHEMA = {
     "required": ["name", "age"],
     "additionalProperties": False,
 }
+BOMB = '<img src=x onerror="window.pwned=1">'
 ANSWERS = {
+    BOMB: BOMB,
     "Hi": "Hello there!",
     "Hi again": "Hello once more.",
     "你好": "你好！有什么可以帮你？",
     "Long": LONG,
     "Markdown": MARKDOWN,
     "Hostile": HOSTILE,
-    "Who?": '{"name":"Ann","age":12345678901234567890}',
+    "Who?": '{"name": "Ann", "age": 12345678901234567890}',
     "Think": "<think>\nLet me **see**.\n</think>\n\nForty-two.",
 }
 
@@ -145,7 +147,7 @@ def test_an_answer_streams_and_says_how_fast_it_was(tab: Tab) -> None:
 def test_text_appears_while_it_is_written_and_stop_ends_it(gated: tuple[Tab, Gate]) -> None:
     tab, gate = gated
     tab.ask("Long")
-    gate.allow(9)  # the prompt and eight letters
+    gate.allow(8)  # the prompt's gives the first letter
     expect(tab.last.locator(".body")).to_have_text("one two ")
     expect(tab.last).to_have_attribute("aria-busy", "true")
     tab.page.keyboard.press("Escape")
@@ -339,7 +341,6 @@ def test_text_of_the_model_is_never_html(tab: Tab) -> None:
 
 
 def test_hostile_text_of_a_person_and_of_storage_is_no_html_either(tab: Tab) -> None:
-    bomb = '<img src=x onerror="window.pwned=1">'
     tab.page.evaluate(
         """(bomb) => {
           const message = { id: "m", parent: null, role: "user", content: bomb };
@@ -349,15 +350,15 @@ def test_hostile_text_of_a_person_and_of_storage_is_no_html_either(tab: Tab) -> 
           localStorage.setItem("qingyu.chat.bad", '{"format": 1, "id": 7}');
           localStorage.setItem("qingyu.chat.worse", "not JSON");
         }""",
-        bomb,
+        BOMB,
     )
     tab.page.reload()
     # What cannot be read is said, and left as it is.
     expect(tab.page.get_by_role("alert")).to_contain_text("cannot be read")
-    tab.page.get_by_role("button", name=bomb, exact=True).click()
-    expect(tab.page.locator(".bubble")).to_have_text(bomb)
-    tab.ask(bomb)
-    tab.page.get_by_role("button", name="Stop").or_(tab.page.locator("#send")).first.click()
+    tab.page.get_by_role("button", name=BOMB, exact=True).click()
+    expect(tab.page.locator(".bubble")).to_have_text(BOMB)
+    tab.ask(BOMB)
+    assert tab.answer() == BOMB
     assert tab.page.evaluate("window.pwned ?? null") is None
     assert tab.page.locator("#messages img").count() == 0
 
@@ -430,7 +431,7 @@ def test_a_full_storage_is_said_and_nothing_is_lost(tab: Tab) -> None:
 def test_an_answer_goes_on_while_another_conversation_is_open(gated: tuple[Tab, Gate]) -> None:
     tab, gate = gated
     tab.ask("Long")
-    gate.allow(5)
+    gate.allow(4)
     expect(tab.last.locator(".body")).to_have_text("one ")
     tab.page.keyboard.press("Control+k")
     expect(tab.page.locator(".welcome")).to_be_visible()
@@ -443,7 +444,7 @@ def test_an_answer_goes_on_while_another_conversation_is_open(gated: tuple[Tab, 
 def test_a_deleted_conversation_does_not_come_back(gated: tuple[Tab, Gate]) -> None:
     tab, gate = gated
     tab.ask("Long")
-    gate.allow(5)
+    gate.allow(4)
     expect(tab.last.locator(".body")).to_have_text("one ")
     tab.page.locator("#conversations li").hover()
     tab.page.get_by_role("button", name="Delete “Long”").click()

@@ -49,6 +49,7 @@ class Metrics:
     """What was counted since the start. Safe for threads."""
 
     def __init__(self) -> None:
+        self.num_answered = 0
         self._guard = threading.Lock()
         self._requests: Counter[Label] = Counter()
         self._request_seconds = Histogram(_SECONDS)
@@ -59,6 +60,7 @@ class Metrics:
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A response was sent to its end."""
         with self._guard:
+            self.num_answered += 1
             self._requests[("route", route), ("status", str(status))] += 1
             self._request_seconds.observe(seconds)
 

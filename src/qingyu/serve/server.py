@@ -18,7 +18,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from qingyu.serve import page
+from qingyu.serve import memory, page
 from qingyu.serve.app import build_app
 from qingyu.serve.listening import Listener
 from qingyu.serve.service import Engine, Service
@@ -90,6 +90,7 @@ def run(
 ) -> None:
     """Serve until SIGINT or SIGTERM. load: brings the engine, and seals; called in a thread, it
     may raise. announce: called once requests are answered."""
+    memory.use_little()
     page.load()
     asyncio.run(_serve(listener, service, load, announce))
 
@@ -115,6 +116,7 @@ async def _serve(
         loop.add_signal_handler(number, stop, number)
     serving = asyncio.ensure_future(server.serve(sockets=[listener.socket]))
     loading = asyncio.ensure_future(asyncio.to_thread(load))
+    tidying = asyncio.ensure_future(memory.give_back(service))
     try:
         await asyncio.wait({serving, loading}, return_when=asyncio.FIRST_COMPLETED)
         if loading.done():
@@ -123,6 +125,7 @@ async def _serve(
         await serving
     finally:
         server.should_exit = True
+        tidying.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await serving
         engine = service.engine
