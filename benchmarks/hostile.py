@@ -218,6 +218,8 @@ async def run(server: Server, count: int, seed: int) -> tuple[Attack, dict[str, 
         await attack.json({**CHAT, "response_format": form})
     await attack.large()
     await attack.long_prompts()
+    # Room for the largest batch is made once.
+    await asyncio.gather(*(attack.flood() for _ in range(200)))
     await asyncio.sleep(3.0)
     attack.statuses.clear()
     before = server.resident

@@ -587,13 +587,13 @@ def test_a_client_that_goes_away_frees_its_place(stream: bool, n: int) -> None:
         assert stats().running == stats().waiting == 0
 
 
-def test_a_deadline_is_a_504_and_in_a_stream_an_error_event() -> None:
+def test_a_deadline_is_a_408_and_in_a_stream_an_error_event() -> None:
     with serving(context=1 << 16) as server:
         slow = threading.Event()
         context_of(server.model).before_forward = lambda: slow.wait(0.002) and None
         body = asks("Say anything", deadline_seconds=0.2, logit_bias={"257": -100, "258": -100})
         response = server.post(PATH, body)
-        assert response.status_code == 504
+        assert response.status_code == 408
         assert response.json()["error"]["code"] == "deadline_exceeded"
         *chunks, last = server.events(PATH, body)
         assert "0.2 s" in last["error"]["message"]

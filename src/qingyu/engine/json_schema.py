@@ -12,6 +12,7 @@ It does not know grammars or tokens.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
@@ -44,7 +45,7 @@ _ONE = ("additionalProperties", "additionalItems")
 _NAMED = ("properties", "patternProperties")
 _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
 # What llguidance's formats let through and validators do not: seconds of 60, 29 February of other
-# years than leap years, the year 0, and mailboxes of more than 64 characters.
+# years than leap years, the year 0, and mailboxes, labels and hosts that are too long.
 _YEAR = "^[0-9]{0,3}[1-9]"
 _LEAP = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
 _DAY = f"^([0-9]{{4}}-(0[13-9]|1|02-([01]|2[0-8]))|{_LEAP}-02-29)"
@@ -53,8 +54,12 @@ _EXACT_FORMATS = {
     "date": (_YEAR, _DAY),
     "date-time": (_YEAR, _DAY, f"^.{{11}}{_SECONDS}"),
     "time": (f"^{_SECONDS}",),
-    "email": ("^[^@]{1,64}@",),
+    "email": (r"^[^@]{1,64}@([^.@]{1,63}\.)*[^.@]{1,63}$", "^.{1,254}$"),
+    "hostname": ("^.{1,253}$",),
 }
+# An escape, the beginning of a negated class, or any other character; ranges that begin at U+0000.
+_PATTERN_PARTS = re.compile(r"\\(?:x00|u0000|0)-|\\.|\[\^|.", re.DOTALL)
+_NULS = (r"\x00-", r"\u0000-", r"\0-")
 # References to references that are followed before giving up.
 _LONGEST_CHAIN = 16
 # Options that are compared in pairs.
@@ -78,6 +83,11 @@ def prepared(schema: Mapping[str, Any]) -> dict[str, Any]:
         _refuse_uncounted(place, node)
     _refuse_endless(root, list(nodes.values()))
     for node in nodes.values():
+        if isinstance(node.get("pattern"), str):
+            node["pattern"] = _without_nul(node["pattern"])
+        if isinstance(node.get("patternProperties"), dict):
+            named = node["patternProperties"]
+            node["patternProperties"] = {_without_nul(key): named[key] for key in named}
         exact = _EXACT_FORMATS.get(str(node.get("format")), ())
         if exact and isinstance(node.setdefault("allOf", []), list):
             node["allOf"] += [{"pattern": pattern} for pattern in exact]
@@ -227,6 +237,20 @@ def _refuse_uncounted(place: str, node: Node) -> None:
                 " required 中指名，无法保证其余键互不相同；请在 required 中列出",
             )
         )
+
+
+def _without_nul(pattern: str) -> str:
+    """The same for all text without U+0000, which is never written. llguidance takes a class
+    that has all 32 control characters to have the quote and the backslash as well, so that
+    `[^"]` would let a quote through; without one of the 32 it does not."""
+    parts: list[str] = []
+    for part in _PATTERN_PARTS.findall(pattern):
+        if part == "[^":
+            part = r"[^\x00"
+        elif part in _NULS:
+            part = r"\x01-"
+        parts.append(part)
+    return "".join(parts)
 
 
 def _exclusive(options: Any, root: Node) -> bool:

@@ -315,7 +315,8 @@ class Penalties:
         self, repetition: float, presence: float, frequency: float, prompt: Iterable[int]
     ) -> None:
         self._repetition, self._presence, self._frequency = (
-            np.float32(repetition),
+            # Smaller ones would be 0 in float32, or make logits infinite.
+            np.float32(max(repetition, 1e-6)),
             np.float32(presence),
             np.float32(frequency),
         )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from qingyu.engine.constraint import Grammar
@@ -177,7 +177,7 @@ class PenaltyFields(SamplingFields):
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
     logit_bias: (
         Annotated[
             dict[
@@ -211,11 +211,18 @@ class PenaltyFields(SamplingFields):
         return options
 
 
+def no_obfuscation(wanted: bool) -> bool:
+    """Padding against listeners on the network, of which there is none here."""
+    if wanted:
+        raise ValueError(pick("include_obfuscation is not supported", "不支持 include_obfuscation"))
+    return wanted
+
+
 class StreamOptions(Strict):
     """include_usage: a last chunk with the usage."""
 
     include_usage: bool | None = None
-    include_obfuscation: Literal[False] | None = None
+    include_obfuscation: Annotated[bool, AfterValidator(no_obfuscation)] | None = None
 
 
 class PromptTokensDetails(BaseModel):

@@ -22,13 +22,12 @@ _ERRORS = {
     "401": "The token is missing or wrong.",
     "403": "This Host or Origin may not come in.",
     "404": "No such model.",
-    "408": "The body came too slowly.",
+    "408": "The body came too slowly, or the answer took longer than it was given.",
     "413": "The body is too large.",
     "415": "The body is not application/json.",
     "429": "The queue is full; Retry-After says when to come again.",
     "500": "The server failed.",
     "503": "The model is still loading, or memory is short.",
-    "504": "The request took longer than it was given.",
 }
 
 
@@ -45,6 +44,14 @@ class ErrorBody(BaseModel):
     """An error."""
 
     error: ErrorDetails
+
+
+# One server-sent event of a stream: its data is JSON, or [DONE].
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +121,7 @@ def _operation(one: Operation, references: Any) -> dict[str, Any]:
         good = {"schema": references[one.response, "serialization"]}
     content = {one.content_type: good}
     if one.streams:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {"schema": _EVENT}
     described["responses"] = {
         status: {"description": "The answer.", "content": content} for status in one.statuses
     }

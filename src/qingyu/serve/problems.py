@@ -74,7 +74,7 @@ def from_qingyu(error: QingyuError, *, param: str | None = None) -> ApiError:
             headers={"Retry-After": str(error.retry_after)},
         )
     if isinstance(error, DeadlineError):
-        return ApiError(504, message, kind="timeout_error", code="deadline_exceeded")
+        return ApiError(408, message, kind="timeout_error", code="deadline_exceeded")
     if isinstance(error, OutOfMemoryError):
         return ApiError(
             503,

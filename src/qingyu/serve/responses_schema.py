@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, model_validator
 
 from qingyu.serve.chat_schema import MAX_MESSAGES
 from qingyu.serve.fields import (
@@ -18,6 +18,7 @@ from qingyu.serve.fields import (
     SamplingFields,
     Strict,
     TextFormat,
+    no_obfuscation,
     refuse_part,
 )
 from qingyu.text import pick
@@ -159,7 +160,7 @@ class FunctionChoice(Strict):
 class ResponseStreamOptions(Strict):
     """Nothing that has an effect here."""
 
-    include_obfuscation: Literal[False] | None = None
+    include_obfuscation: Annotated[bool, AfterValidator(no_obfuscation)] | None = None
 
 
 class ResponsesRequest(SamplingFields):

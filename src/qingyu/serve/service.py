@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from qingyu.engine.scheduler import Scheduler
 
 
+def _not_sealed() -> dict[str, Any]:
+    return {"sealed": False, "summary": pick("not sealed", "未封闭"), "layers": []}
+
+
 @dataclass(kw_only=True)
 class Engine:
     """A loaded model and who steps it. name: what requests call it; "": what it calls itself."""
@@ -40,7 +44,7 @@ class Service:
     engine: Engine | None = None
     metrics: Metrics = field(default_factory=Metrics)
     # What the seal says of itself and the probe table, as JSON; see `seal`.
-    seal: dict[str, Any] = field(default_factory=lambda: {"sealed": False, "layers": []})
+    seal: dict[str, Any] = field(default_factory=_not_sealed)
     probes: dict[str, Any] | None = None
     # Names the model answers to besides its own.
     aliases: tuple[str, ...] = ("default",)

@@ -83,7 +83,8 @@ ASSETS = (
 
 def page(service: Service) -> Response:
     """The page, with the token its scripts send and what they need to know at once."""
-    settings = {"model": service.name, "context": service.model.info.context}
+    # While the model still loads the page is there already, and says so.
+    settings = {"model": _model_name(service) if service.engine else None}
     text = _read("index.html").decode()
     text = text.replace("{{token}}", html.escape(service.page_token))
     text = text.replace("{{settings}}", html.escape(json.dumps(settings, ensure_ascii=False)))
@@ -97,6 +98,12 @@ def page(service: Service) -> Response:
             "Cross-Origin-Opener-Policy": "same-origin",
         },
     )
+
+
+def _model_name(service: Service) -> str:
+    """The model's file says more to a person than "default"."""
+    path = service.model.info.path
+    return path.stem if path else service.name
 
 
 def asset(name: str, if_none_match: str | None = None) -> Response:

@@ -58,6 +58,7 @@ const messages = new Messages(byId("messages"), byId("scroller"), {
   suggest: (suggestion) => {
     current.settings.schema = schemaText(suggestion);
     send(promptOf(suggestion));
+    focusBox(); // the card that had the focus is gone
   },
   settings: (field) => sheet.open(current, field),
   tryNow: () => chats.tryNow(current),
@@ -115,13 +116,19 @@ function show(chat) {
   drawComposer();
 }
 
+/** On a phone the box would bring the keyboard up over half of the page. */
+function focusBox() {
+  if (matchMedia("(hover: hover)").matches) composer.focus();
+  else byId("messages").focus();
+}
+
 const fresh = () => newConversation({ ...DEFAULTS, ...store.preferences().defaults });
 
 function startNew() {
   // An empty conversation is as good as a new one.
   if (current.leaf !== null) show(fresh());
   sidebar.slide(false, false);
-  composer.focus();
+  focusBox();
 }
 
 function send(text) {
@@ -331,8 +338,7 @@ document.addEventListener("visibilitychange", () => {
 fillIcons(document);
 current = fresh();
 drawAll();
-// On a phone the focus would bring the keyboard up over half of the page.
-if (matchMedia("(hover: hover)").matches) composer.focus();
+focusBox();
 if (!store.keeps) banner("storage", "storageNone");
 else if (store.damaged) banner("storage", "damaged");
 watch();

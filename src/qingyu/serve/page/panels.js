@@ -21,8 +21,10 @@ export class Panels {
     byId("seal").addEventListener("click", () => this.openSeal());
   }
 
+  /** The file's name without how it is quantized: "SmolLM2-135M-Instruct". */
   get name() {
-    return this.model?.id ?? settings.model ?? "…";
+    const name = settings.model ?? this.model?.id ?? "…";
+    return name.replace(/[.-](?:i?q\d\w*|bf16|f16|f32)$/i, "");
   }
 
   get sealed() {
@@ -87,7 +89,7 @@ export class Panels {
       return;
     }
     const about = rows([
-      ["name", model.id],
+      ["name", settings.model ?? model.id],
       ["family", model.family],
       ["parameters", model.parameters && count(model.parameters)],
       ["weights", model.weight_bytes && bytes(model.weight_bytes)],

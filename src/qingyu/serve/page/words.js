@@ -79,8 +79,8 @@ const WORDS = {
   schemaOn: ["JSON schema", "JSON 结构"],
   systemOn: ["System prompt", "系统提示"],
   hello: ["What shall we talk about?", "今天聊点什么？"],
-  helloLine: ["{model} runs on this machine. What you write stays here.", "{model} 就在本机运行，你写下的内容不会离开这里。"],
-  helloHere: ["{model} runs on this machine.", "{model} 就在本机运行。"],
+  helloLine: ["{model} runs on this machine. What you write stays here.", "{model} 在本机运行，内容不会外传。"],
+  helloHere: ["{model} runs on this machine.", "{model} 在本机运行。"],
   helloOpen: ["{model} runs on the machine that serves this page.", "{model} 在提供本页面的机器上运行。"],
 
   systemPrompt: ["System prompt", "系统提示"],
@@ -216,8 +216,8 @@ export const SUGGESTIONS = [
   {
     title: ["Fill a form (JSON)", "填表（JSON）"],
     prompt: [
-      "Anna Weber from Bremen wants two blue bicycles by Friday. Her telephone number is 0421 55 23.",
-      "北京的李明想在周五前要两辆蓝色自行车，电话 010-5523。",
+      "Fill in the form: Anna Weber, who lives in Bremen, orders two blue bicycles. Her telephone number is 0421 5523.",
+      "填写表格：李明住在北京，订购两辆蓝色自行车，电话 010-5523。",
     ],
     schema: {
       type: "object",
