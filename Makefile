@@ -17,7 +17,7 @@ CMAKE = $(if $(wildcard $(BIN)/cmake),$(BIN)/cmake,cmake)
 NATIVE := $(shell find native -type f -not -name '*.md' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install model test check format bench sanitize docs peers clean
+.PHONY: help demo install model test check format bench sanitize docs peers browser clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ install: $(VENV)/.installed ## .venv with the package, its C++ core compiled
 model: install ## bring the default model (94 MiB, once)
 	@$(BIN)/qingyu pull default
 
-test: $(VENV)/.dev model ## every test but the slow ones
+test: $(VENV)/.dev model browser ## every test but the slow ones
 	$(BIN)/python -m pytest -m "not slow"
 
 check: $(VENV)/.dev ## lint, format, types, layers, generated pages
@@ -58,6 +58,9 @@ sanitize: $(VENV)/.installed ## the core's own tests under address and undefined
 docs: $(VENV)/.dev ## write the generated pages anew
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python scripts/speed_table.py
+
+browser: ## a headless Chromium for the tests of the web page
+	@sh scripts/browser.sh
 
 peers: $(PEERS)/.installed ## the engines the benchmarks compare with, in .venv-peers
 

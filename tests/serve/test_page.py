@@ -16,59 +16,19 @@ from serve.browser import Tab, launched, opened
 from serve.serving import Server, serving
 
 LONG = "one two three four five six seven eight nine ten"
-MARKDOWN = """# Title
-
-Some *short* and **strong** words with `code` and snake_case_names, 2 * 3 * 4.
-
-1. first
-2. second
-   - inner
-
-```python
-print("hi")  # <b>not bold</b>
-```
-
-| a | b |
-|---|--:|
-| 1 | 2 |
-
-> quoted
-
-[docs](https://example.com/a) and https://example.org/b."""
-HOSTILE = """<script>window.pwned = 1</script>
-
-<img src=x onerror="window.pwned = 2"> <iframe src="https://evil.example/"></iframe>
-
-![picture](https://evil.example/track.png) [run](javascript:window.pwned=3)
-[data](data:text/html,<script>window.pwned=4</script>) [file](file:///etc/passwd)
-[local](/metrics) <a href="https://evil.example/">x</a> <https://ok.example/>
-
-[https://good.example](https://evil.example/) [a https://inner.example b](https://outer.example/)
-
-```html"onmouseover="window.pwned=5
-<style>body { display: none }</style>
-```
-
-| <svg onload=window.pwned=6> | `<b>` |
-|---|---|
-| **<i>x</i>** | &lt;script&gt; |"""
 SCHEMA = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
     "required": ["name", "age"],
     "additionalProperties": False,
 }
-BOMB = '<img src=x onerror="window.pwned=1">'
 ANSWERS = {
-    BOMB: BOMB,
+    "Explain in three sentences why the sky is blue.": "Rayleigh scattering.",
     "Hi": "Hello there!",
     "Hi again": "Hello once more.",
     "你好": "你好！有什么可以帮你？",
     "Long": LONG,
-    "Markdown": MARKDOWN,
-    "Hostile": HOSTILE,
     "Who?": '{"name": "Ann", "age": 12345678901234567890}',
-    "Think": "<think>\nLet me **see**.\n</think>\n\nForty-two.",
 }
 
 
@@ -159,6 +119,18 @@ def test_text_appears_while_it_is_written_and_stop_ends_it(gated: tuple[Tab, Gat
     tab.ask("Hi")
     assert tab.answer() == "Hello there!"
     assert tab.server.scheduler.stats().cancelled == 1
+
+
+def test_stopped_before_the_first_word_it_can_be_asked_again(gated: tuple[Tab, Gate]) -> None:
+    tab, gate = gated
+    tab.ask("Hi")
+    tab.page.get_by_role("button", name="Stop").click()
+    expect(tab.last.locator(".facts")).to_have_text("stopped")
+    expect(tab.box).to_be_focused()
+    gate.open()
+    tab.last.get_by_role("button", name="Answer again").click()
+    assert tab.answer() == "Hello there!"
+    assert tab.page.locator(".version").count() == 0  # nothing is no version
 
 
 def test_a_full_queue_is_waited_for(gated: tuple[Tab, Gate]) -> None:
@@ -294,83 +266,28 @@ def test_a_server_that_went_away_is_noticed_and_found_again(tab: Tab) -> None:
     expect(tab.page.get_by_role("alert")).to_be_hidden()
 
 
-def test_markdown_is_shown_as_meant(tab: Tab) -> None:
-    tab.ask("Markdown")
+def test_a_model_that_still_loads_is_waited_for(tab: Tab) -> None:
+    tab.expected_errors = ("503",)
+    engine, tab.server.service.engine = tab.server.service.engine, None
+    try:
+        tab.page.reload()
+        expect(tab.page.get_by_role("alert")).to_contain_text("The model is still loading.")
+    finally:
+        tab.server.service.engine = engine
+    expect(tab.page.get_by_role("alert")).to_be_hidden()
+    expect(tab.page.locator("#model")).to_have_text("fake")
+
+
+def test_a_suggestion_is_sent_with_its_schema(tab: Tab) -> None:
+    tab.page.get_by_role("button", name="Explain").click()
+    assert tab.answer() == "Rayleigh scattering."
+    expect(tab.box).to_be_focused()
+    expect(tab.page.locator("#chips")).to_be_empty()
+    tab.page.keyboard.press("Control+k")
+    tab.page.get_by_role("button", name="Fill a form").click()
+    expect(tab.page.get_by_role("button", name="JSON schema")).to_be_visible()
     tab.finished()
-    body = tab.last.locator(".prose")
-    expect(body.locator("h3")).to_have_text("Title")
-    expect(body.locator("em")).to_have_text("short")
-    expect(body.locator("strong")).to_have_text("strong")
-    expect(body.locator("p").first).to_contain_text("snake_case_names, 2 * 3 * 4.")
-    expect(body.locator("ol > li").nth(1).locator("ul > li")).to_have_text("inner")
-    expect(body.locator("pre")).to_have_text('print("hi")  # <b>not bold</b>')
-    expect(body.locator("td").nth(1)).to_have_text("2")
-    expect(body.locator("blockquote")).to_have_text("quoted")
-    links = body.locator("a")
-    assert [link.get_attribute("href") for link in links.all()] == [
-        "https://example.com/a",
-        "https://example.org/b",
-    ]
-    for link in links.all():
-        assert link.get_attribute("rel") == "noopener noreferrer"
-        assert link.get_attribute("target") == "_blank"
-    expect(body.locator(".host").first).to_have_text(" (example.com)")
-
-
-def test_text_of_the_model_is_never_html(tab: Tab) -> None:
-    tab.ask("Hostile")
-    tab.finished()
-    script = """() => ({
-      pwned: window.pwned ?? null,
-      tags: [...new Set([...document.querySelectorAll("#messages .body *")].map((n) => n.tagName))],
-      attributes: [...document.querySelectorAll("#messages .body *")]
-        .flatMap((n) => n.getAttributeNames()).filter((name) => /^(on.*|src|style)$/.test(name)),
-      links: [...document.querySelectorAll("#messages .body a")].map((n) => n.href),
-      nested: document.querySelectorAll("#messages .body a a").length,
-    })"""
-    found = tab.page.evaluate(script)
-    assert found["pwned"] is None
-    assert found["attributes"] == []
-    assert found["nested"] == 0
-    assert not {"SCRIPT", "IMG", "IFRAME", "STYLE", "B", "I", "SVG"} & set(found["tags"])
-    assert all(link.startswith(("https://", "http://")) for link in found["links"])
-    text = tab.last.locator(".body").inner_text()
-    assert "<script>window.pwned = 1</script>" in text
-    assert "https://good.example (evil.example)" in text
-    assert "&lt;script&gt;" in text
-
-
-def test_hostile_text_of_a_person_and_of_storage_is_no_html_either(tab: Tab) -> None:
-    tab.page.evaluate(
-        """(bomb) => {
-          const message = { id: "m", parent: null, role: "user", content: bomb };
-          const good = { format: 1, id: "good", title: bomb, created: 1, updated: 1, leaf: "m",
-            messages: { m: message }, settings: { system: bomb, schema: "", stop: "" } };
-          localStorage.setItem("qingyu.chat.good", JSON.stringify(good));
-          localStorage.setItem("qingyu.chat.bad", '{"format": 1, "id": 7}');
-          localStorage.setItem("qingyu.chat.worse", "not JSON");
-        }""",
-        BOMB,
-    )
-    tab.page.reload()
-    # What cannot be read is said, and left as it is.
-    expect(tab.page.get_by_role("alert")).to_contain_text("cannot be read")
-    tab.page.get_by_role("button", name=BOMB, exact=True).click()
-    expect(tab.page.locator(".bubble")).to_have_text(BOMB)
-    tab.ask(BOMB)
-    assert tab.answer() == BOMB
-    assert tab.page.evaluate("window.pwned ?? null") is None
-    assert tab.page.locator("#messages img").count() == 0
-
-
-def test_thoughts_are_folded_away(tab: Tab) -> None:
-    tab.ask("Think")
-    tab.finished()
-    thought = tab.last.locator("details")
-    expect(thought.locator(".prose")).to_be_hidden()
-    expect(tab.last.locator(".body > .prose")).to_have_text("Forty-two.")
-    thought.locator("summary").click()
-    expect(thought.locator("strong")).to_have_text("see")
+    assert json.loads(tab.last.locator("pre").inner_text())["quantity"] > 0
 
 
 def test_conversations_are_kept_found_renamed_exported_and_deleted(tab: Tab) -> None:
@@ -453,22 +370,6 @@ def test_a_deleted_conversation_does_not_come_back(gated: tuple[Tab, Gate]) -> N
     tab.ask("Hi")
     tab.finished()
     assert [one["title"] for one in stored(tab)] == ["Hi"]
-
-
-def test_copying_gives_the_text_as_the_model_wrote_it(browser: Browser, server: Server) -> None:
-    permissions = ["clipboard-read", "clipboard-write"]
-    with opened(browser, server, permissions=permissions) as tab:
-        tab.ask("Markdown")
-        tab.finished()
-        read = "navigator.clipboard.readText()"
-        tab.last.get_by_role("button", name="Copy", exact=True).click()
-        expect(tab.page.locator("#announcer")).to_have_text("Copied")
-        assert tab.page.evaluate(read) == MARKDOWN
-        tab.last.get_by_role("button", name="Copy code").click()
-        expect(tab.last.get_by_role("button", name="Copy code")).to_have_attribute(
-            "data-done", "yes"
-        )
-        assert tab.page.evaluate(read) == 'print("hi")  # <b>not bold</b>'
 
 
 def test_enter_that_ends_a_composition_does_not_send(tab: Tab) -> None:

@@ -53,7 +53,7 @@ export class Chat {
   retry(chat, message) {
     if (this.running(chat)) return;
     const question = chat.messages[message.parent];
-    if (message.status === "error" && !message.content) discard(chat, message);
+    if (!message.content) discard(chat, message); // it came to nothing and is no version
     this.answer(chat, question);
   }
 
@@ -102,7 +102,6 @@ export class Chat {
       }
     } finally {
       delete message.wait;
-      if (message.status === "stopped" && !message.content) discard(chat, message);
       if (!run.dropped) {
         this.runs.delete(chat.id);
         chat.updated = Date.now();

@@ -63,9 +63,14 @@ export function discard(chat, message) {
 
 /** What the server is sent for the answer after message `id`. */
 export function toSend(chat, id) {
-  const messages = path(chat, id)
-    .filter((message) => message.role === "user" || message.content)
-    .map(({ role, content }) => ({ role, content }));
+  const messages = [];
+  for (const { role, content } of path(chat, id)) {
+    const last = messages.at(-1);
+    if (role === "assistant" && !content) continue;
+    // Questions that were never answered become one: many models' templates want turns.
+    if (role === "user" && last?.role === "user") last.content += `\n\n${content}`;
+    else messages.push({ role, content });
+  }
   const system = chat.settings.system.trim();
   return system ? [{ role: "system", content: system }, ...messages] : messages;
 }

@@ -96,7 +96,7 @@ const chats = new Chat(store, {
     if (held && !byId("messages").contains(document.activeElement)) composer.focus();
     drawComposer();
     if (message.status === "error") announce(message.error.text);
-    else if (message.content) announce(`${say(message.status === "stopped" ? "stopped" : "finished")} ${spoken(message)}`);
+    else announce(`${say(message.status === "stopped" ? "stopped" : "finished")} ${spoken(message)}`.trim());
   },
   unsaved: (how) => {
     if (how === "full") banner("storage", "storageFull", { words: "exportThis", act: () => exportOne(current) });

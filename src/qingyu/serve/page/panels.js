@@ -165,12 +165,10 @@ const rows = (pairs) =>
 const count = (value) => (value >= 1e9 ? `${number(value / 1e9, 2)} B` : value >= 1e6 ? `${number(value / 1e6, 1)} M` : number(value));
 
 function layerItem({ name, active, detail }) {
-  return make(
-    "li",
-    { class: active ? "on" : "off" },
-    icon(active ? "check" : "cross"),
-    make("div", {}, make("strong", {}, name), make("span", { class: "layer-state" }, say(active ? "layerOn" : "layerOff")), detail ? make("p", {}, detail) : null),
-  );
+  const state = make("span", { class: "layer-state" }, say(active ? "layerOn" : "layerOff"));
+  const what = make("p", {}, active ? say("layerRefuses", { what: detail }) : detail);
+  const text = make("div", {}, make("strong", {}, name), state, what);
+  return make("li", { class: active ? "on" : "off" }, icon(active ? "check" : "cross"), text);
 }
 
 function probeParts(probes) {

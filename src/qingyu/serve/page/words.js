@@ -160,6 +160,7 @@ const WORDS = {
   ],
   layers: ["Locks", "封锁层"],
   layerOn: ["active", "生效"],
+  layerRefuses: ["refuses: {what}", "拒绝：{what}"],
   layerOff: ["not there", "不可用"],
   probes: ["Proof", "证明"],
   probesText: [
