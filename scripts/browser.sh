@@ -4,10 +4,10 @@
 #   sh scripts/browser.sh          does nothing when a browser is there
 #
 # Debian's chromium-headless-shell, about 100 MB. Elsewhere: any Chromium on the PATH, or its
-# path in QINGYU_TEST_BROWSER.
+# path in CHROMIUM.
 set -eu
 
-for name in "${QINGYU_TEST_BROWSER:-}" chromium-headless-shell chromium chromium-browser google-chrome; do
+for name in "${CHROMIUM:-}" chromium-headless-shell chromium chromium-browser google-chrome; do
     if [ -n "$name" ] && command -v "$name" >/dev/null; then
         exit 0
     fi
@@ -18,7 +18,7 @@ if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
 The tests of the web page need Chromium, and none was found. On Debian or Ubuntu:
   sudo apt-get install --no-install-recommends chromium-headless-shell fonts-wqy-microhei
 (or the package chromium). Elsewhere install Chromium or Chrome; if it is not on the PATH,
-set QINGYU_TEST_BROWSER to it.
+set CHROMIUM to it.
 TEXT
     exit 1
 fi

@@ -5,7 +5,7 @@
         assert tab.answer() == "Hello there"
 
 `opened` fails the test when the page logged an error, broke its own content security policy, or
-asked anything of another host. Chromium is Debian's, or QINGYU_TEST_BROWSER (see make browser).
+asked anything of another host. Chromium is the one on the PATH, or $CHROMIUM (see make browser).
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serve.serving import Server
 
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-# Taken when imported: later the environment is scrubbed for every test.
-_CHOSEN = os.environ.get("QINGYU_TEST_BROWSER", "")
 _MILLISECONDS = 10_000
 _CHECKS = Path(__file__).with_name("page_checks.js").read_text()
 
 
 def browser_path() -> str:
     """Where the browser is; the test fails when there is none."""
-    for name in (_CHOSEN, *_NAMES):
+    for name in (os.environ.get("CHROMIUM"), *_NAMES):
         if name and (path := shutil.which(name)):
             return path
     pytest.fail("no Chromium was found; install one with: make browser")

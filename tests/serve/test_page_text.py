@@ -48,7 +48,7 @@ HOSTILE = """<script>window.pwned = 1</script>
 | **<i>x</i>** | &lt;script&gt; |"""
 BOMB = '<img src=x onerror="window.pwned=1">'
 ANSWERS = {
-    BOMB: BOMB,
+    f"{BOMB}\n\n{BOMB}": BOMB,  # one that was never answered goes with the next
     "Markdown": MARKDOWN,
     "Hostile": HOSTILE,
     "Think": "<think>\nLet me **see**.\n</think>\n\nForty-two.",
@@ -124,7 +124,7 @@ def test_hostile_text_of_a_person_and_of_storage_is_no_html_either(tab: Tab) -> 
         """(bomb) => {
           const message = { id: "m", parent: null, role: "user", content: bomb };
           const good = { format: 1, id: "good", title: bomb, created: 1, updated: 1, leaf: "m",
-            messages: { m: message }, settings: { system: bomb, schema: "", stop: "" } };
+            messages: { m: message }, settings: { system: "", stop: 7, temperature: bomb } };
           localStorage.setItem("qingyu.chat.good", JSON.stringify(good));
           localStorage.setItem("qingyu.chat.bad", '{"format": 1, "id": 7}');
           localStorage.setItem("qingyu.chat.worse", "not JSON");

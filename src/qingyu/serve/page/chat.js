@@ -8,20 +8,6 @@
 import { Failure, streamChat } from "./api.js";
 import { append, discard, toSend } from "./conversation.js";
 
-export const DEFAULTS = {
-  system: "",
-  schema: "",
-  temperature: 0.7,
-  top_p: 0.9,
-  top_k: 0,
-  min_p: 0.05,
-  repetition_penalty: 1.05,
-  max_tokens: null,
-  seed: null,
-  stop: "",
-  think: "",
-};
-
 const MOST_TRIES = 20;
 const SAVE_EVERY = 3000; // milliseconds; what a closed tab can lose of an answer
 

@@ -9,12 +9,27 @@
 const FORMAT = 1;
 const TITLE_LENGTH = 48;
 
+/** What an answer is asked for with; null is the server's own choice. */
+export const DEFAULTS = {
+  system: "",
+  schema: "",
+  temperature: 0.7,
+  top_p: 0.9,
+  top_k: 0,
+  min_p: 0.05,
+  repetition_penalty: 1.05,
+  max_tokens: null,
+  seed: null,
+  stop: "",
+  think: "",
+};
+
 export const newId = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(9)), (byte) => byte.toString(36).padStart(2, "0")).join("");
 
-export function newConversation(settings) {
+export function newConversation(settings = {}) {
   const now = Date.now();
-  return { format: FORMAT, id: newId(), title: "", created: now, updated: now, settings: { ...settings }, messages: {}, leaf: null };
+  return { format: FORMAT, id: newId(), title: "", created: now, updated: now, settings: settled(settings), messages: {}, leaf: null };
 }
 
 /** Adds a message under `parent` (an id, or null for the first) and chooses it. */
@@ -75,7 +90,18 @@ export function toSend(chat, id) {
   return system ? [{ role: "system", content: system }, ...messages] : messages;
 }
 
-/** Whether a value read from storage is a conversation; answers still in the making have ended. */
+/** Settings with nothing missing and nothing of another kind, whatever was stored. */
+function settled(stored) {
+  const settings = { ...DEFAULTS };
+  for (const [key, usual] of Object.entries(DEFAULTS)) {
+    const value = stored?.[key];
+    const fits = typeof usual === "string" ? typeof value === "string" : Number.isFinite(value);
+    if (fits) settings[key] = value;
+  }
+  return settings;
+}
+
+/** A conversation from storage, or null if it is none; answers still in the making have ended. */
 export function revive(value) {
   const sound =
     value?.format === FORMAT &&
@@ -92,6 +118,7 @@ export function revive(value) {
         (message.parent === null || message.parent in value.messages),
     );
   if (!sound) return null;
+  value.settings = settled(value.settings);
   for (const message of Object.values(value.messages))
     if (message.status === "waiting" || message.status === "writing") message.status = "interrupted";
   return value;

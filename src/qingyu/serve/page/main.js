@@ -1,7 +1,7 @@
 // Puts the page together: who tells whom, keys, colours, language, and the watch on the server.
 
 import { getJson } from "./api.js";
-import { Chat, DEFAULTS } from "./chat.js";
+import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { choose, newConversation } from "./conversation.js";
 import { announce, byId, download, fillDialog, fillIcons, make, textButton, toast } from "./dom.js";
@@ -122,7 +122,7 @@ function focusBox() {
   else byId("messages").focus();
 }
 
-const fresh = () => newConversation({ ...DEFAULTS, ...store.preferences().defaults });
+const fresh = () => newConversation(store.preferences().defaults);
 
 function startNew() {
   // An empty conversation is as good as a new one.

@@ -6,7 +6,7 @@
 //
 // A value takes effect as it is typed; one that is out of range is named and not taken.
 
-import { DEFAULTS } from "./chat.js";
+import { DEFAULTS } from "./conversation.js";
 import { byId, closeOutside, fillDialog, make, textButton } from "./dom.js";
 import { tidyJson } from "./json.js";
 import { pick, say, SUGGESTIONS } from "./words.js";
