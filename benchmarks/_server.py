@@ -16,6 +16,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -120,14 +121,13 @@ def start_qingyu(*flags: str, python: str = sys.executable) -> Server:
         found = re.search(r"is ready at http://([^:/\s]+):(\d+)", line)
         if found:
             # What it says later must not fill the pipe.
-            threading_drain(process)
+            pass_on(process)
             return Server(process, (found[1], int(found[2])))
     raise SystemExit(f"qingyu serve ended: {''.join(said)}")
 
 
-def threading_drain(process: subprocess.Popen[str]) -> None:
+def pass_on(process: subprocess.Popen[str]) -> None:
     """Pass on what a server says on stderr."""
-    import threading
 
     def drain() -> None:
         assert process.stderr is not None

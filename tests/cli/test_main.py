@@ -19,7 +19,7 @@ from qingyu.cli.main import build_app
 from tests.cli.scripted import Install, Run
 
 VERBS = [
-    *("chat", "generate", "models", "pull", "verify", "rm", "export", "import"),
+    *("chat", "generate", "serve", "models", "pull", "verify", "rm", "export", "import"),
     *("inspect", "tokenize", "bench", "doctor"),
 ]
 

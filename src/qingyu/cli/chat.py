@@ -191,8 +191,10 @@ def full_hint() -> str:
 def greet(reference: str, description: str) -> None:
     """The first lines of a conversation in a terminal."""
     from qingyu.models.catalog import catalog, find
+    from qingyu.serve import seal
 
     common.notice(description)
+    common.notice(seal.status().summary)
     common.notice(
         pick(
             "/help lists commands, Ctrl-C stops an answer, Ctrl-D leaves",
