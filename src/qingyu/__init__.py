@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qingyu.engine.async_stream import AsyncStream
+    from qingyu.engine.constraint import Grammar
     from qingyu.engine.generation import Generation
     from qingyu.engine.loading import load
     from qingyu.engine.model import Model
-    from qingyu.engine.results import ModelInfo, Perplexity, Result, SavedState, Score
+    from qingyu.engine.results import ModelInfo, Perplexity, Result, SavedState, Score, TokenInfo
     from qingyu.engine.sampling import Sampling
     from qingyu.engine.session import Session
     from qingyu.engine.stream import Stream
     from qingyu.errors import (
+        ConstraintError,
         ContextFullError,
+        DeadlineError,
         DiskSpaceError,
         DownloadError,
         HashMismatchError,
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
         OfflineError,
         OutOfMemoryError,
         QingyuError,
+        QueueFullError,
+        SealError,
         StateError,
         TemplateError,
         UnsupportedModelError,
@@ -48,12 +53,22 @@ _HOMES = {
     "qingyu.engine.generation": ("Generation",),
     "qingyu.engine.loading": ("load",),
     "qingyu.engine.model": ("Model",),
-    "qingyu.engine.results": ("ModelInfo", "Perplexity", "Result", "SavedState", "Score"),
+    "qingyu.engine.constraint": ("Grammar",),
+    "qingyu.engine.results": (
+        "ModelInfo",
+        "Perplexity",
+        "Result",
+        "SavedState",
+        "Score",
+        "TokenInfo",
+    ),
     "qingyu.engine.sampling": ("Sampling",),
     "qingyu.engine.session": ("Session",),
     "qingyu.engine.stream": ("Stream",),
     "qingyu.errors": (
+        "ConstraintError",
         "ContextFullError",
+        "DeadlineError",
         "DiskSpaceError",
         "DownloadError",
         "HashMismatchError",
@@ -63,6 +78,8 @@ _HOMES = {
         "OfflineError",
         "OutOfMemoryError",
         "QingyuError",
+        "QueueFullError",
+        "SealError",
         "StateError",
         "TemplateError",
         "UnsupportedModelError",
@@ -72,10 +89,13 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AsyncStream",
+    "ConstraintError",
     "ContextFullError",
+    "DeadlineError",
     "DiskSpaceError",
     "DownloadError",
     "Generation",
+    "Grammar",
     "HashMismatchError",
     "InvalidRequestError",
     "Model",
@@ -86,14 +106,17 @@ __all__ = [
     "OutOfMemoryError",
     "Perplexity",
     "QingyuError",
+    "QueueFullError",
     "Result",
     "Sampling",
     "SavedState",
     "Score",
+    "SealError",
     "Session",
     "StateError",
     "Stream",
     "TemplateError",
+    "TokenInfo",
     "UnsupportedModelError",
     "__version__",
     "load",

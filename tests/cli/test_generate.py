@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,9 @@ import qingyu
 from qingyu.cli.generate import generate
 from qingyu.engine.sampling import Sampling
 from qingyu.errors import ModelNotFoundError
-from tests.cli.scripted import Install, Run
+from tests.cli.scripted import Install, Run, ScriptedStream
+
+FORMS = ("schema", "regex", "lark", "choices", "constraint")
 
 
 def test_text_streams_to_stdout_and_nothing_else_does(cli: Run, scripted: Install) -> None:
@@ -140,3 +144,50 @@ def test_in_chinese(cli: Run, scripted: Install, chinese: None) -> None:
     scripted()
     outcome = cli("generate", "--system", "x", "prompt")
     assert "错误：没有 --chat 时 --system 不起作用" in outcome.err
+
+
+def test_what_the_answer_follows_reaches_the_engine(
+    cli: Run, scripted: Install, tmp_path: Path
+) -> None:
+    file = tmp_path / "form"
+    file.write_text('{"type": "null"}  # 中', "utf-8")
+    for flags, wanted in (
+        (("--schema", str(file)), {"schema": '{"type": "null"}  # 中'}),
+        (("--lark", str(file)), {"lark": '{"type": "null"}  # 中'}),
+        (("--regex", "a+"), {"regex": "a+"}),
+        (("--choice", "yes", "--choice", "no, thanks"), {"choices": ["yes", "no, thanks"]}),
+    ):
+        model = scripted()
+        assert cli("generate", *flags, "x").code == 0
+        options = model.requests[-1][2]
+        assert {name: options[name] for name in options if name in FORMS} == wanted
+
+
+def test_forms_exclude_each_other_and_files_must_be_there(
+    cli: Run, scripted: Install, tmp_path: Path
+) -> None:
+    model = scripted()
+    both = cli("generate", "--regex", "a", "--choice", "b", "x")
+    assert both.code == 2
+    assert "--regex and --choice exclude each other" in both.err
+    missing = cli("generate", "--schema", str(tmp_path / "none.json"), "x")
+    assert missing.code == 2
+    assert "none.json cannot be read" in missing.err
+    assert model.requests == []
+
+
+def test_an_answer_cut_before_it_is_complete_is_an_error(
+    cli: Run, scripted: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted('{"a": ', "[1")
+    whole = ScriptedStream.result.fget
+    assert whole is not None
+    monkeypatch.setattr(
+        ScriptedStream,
+        "result",
+        property(lambda self: replace(whole(self), constraint_complete=False)),
+    )
+    outcome = cli("generate", "--regex", "x", "--json", "x")
+    assert outcome.code == 1
+    assert outcome.json["constraint_complete"] is False
+    assert "cut after 2 tokens" in outcome.err

@@ -244,7 +244,7 @@ class CallReader:
         if not held:
             return []
         if not self._inside:
-            return [held] if self._said or held.strip() or not self.num_calls else []
+            return [held] if held.strip() or not self.num_calls else []
         if not self._named:
             return []
         index = self.num_calls - 1
@@ -284,18 +284,15 @@ class CallReader:
 
     def _find_mark(self, style: Style, events: list[Event]) -> bool:
         start = self._held.find(style.open)
-        if start < 0:
-            free = self._held[: len(self._held) - _overlap(self._held, style.open)]
-            # Blanks before and between calls are no text.
-            if free and (free.strip() or (self._said and not self.num_calls)):
-                events.append(free)
-                self._held = self._held[len(free) :]
-                self._said = True
-            return False
-        before = self._held[:start]
-        if before.strip():
-            events.append(before if self._said else before.rstrip("\n"))
+        certain = start if start >= 0 else len(self._held) - _overlap(self._held, style.open)
+        # Blanks before a call are no text, so they wait for what follows them.
+        text = self._held[:certain].rstrip()
+        if text:
+            events.append(text)
             self._said = True
+        if start < 0:
+            self._held = self._held[len(text) :]
+            return False
         self._held = self._held[start + len(style.open) :]
         self._inside = True
         return True
