@@ -168,16 +168,18 @@ class Attack:
         await self.raw(b"{}", length=500, hang_up=True)
 
     async def heads(self) -> None:
-        head = self.random.choice(
+        # The last of them waits for a body that does not come, until the server gives up.
+        head = self.random.choices(
             (
                 "Content-Type: text/html\r\n",
                 "X: " + "a" * 100_000 + "\r\n",
                 "".join(f"X-{n}: a\r\n" for n in range(3000)),
-                "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
                 "Host: evil.example\r\n",
                 "Origin: https://evil.example\r\nContent-Type: application/json\r\n",
-            )
-        )
+                "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
+            ),
+            (8, 8, 8, 8, 8, 1),
+        )[0]
         await self.raw(json.dumps(CHAT).encode(), head=head)
 
     async def hang_ups(self) -> None:

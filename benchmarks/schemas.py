@@ -33,6 +33,7 @@ except ImportError:
     jsonschema_rs = None
 
 MAX_TOKENS = 256
+LARGEST = sys.float_info.max
 # Free text inside a structure that goes on for longer than it is measured.
 OPEN = {"type": "array", "items": {"type": "string", "minLength": 30, "maxLength": 90},
         "minItems": 60}  # fmt: skip
@@ -143,6 +144,8 @@ def complaint(schema: dict[str, Any], text: str) -> str | None:
     for error in kind(schema, format_checker=kind.FORMAT_CHECKER).iter_errors(value):
         return str(error.message)
     if jsonschema_rs is not None:
+        # It takes infinity, which is what Python makes of 1e999, for null.
+        value = json.loads(text, parse_float=lambda part: min(max(float(part), -LARGEST), LARGEST))
         for error in jsonschema_rs.validator_for(schema, validate_formats=True).iter_errors(value):
             return f"jsonschema_rs: {error.message}"
     return None
