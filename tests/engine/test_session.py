@@ -171,6 +171,18 @@ def test_when_pages_are_short_the_newest_waits_and_loses_nothing() -> None:
     assert two.result.tokens == wanted.tokens
 
 
+def test_a_prompt_there_are_no_pages_for_waits_without_being_computed() -> None:
+    model = fake_model(context=64, kv_tokens=64)
+    with model.session() as session:
+        one = session.add([1] * 40, max_tokens=4)
+        two = session.add([2] * 30, max_tokens=4)
+        finish(session)
+    assert list(one.result.tokens) == greedy([1] * 40, 4)
+    assert list(two.result.tokens) == greedy([2] * 30, 4)
+    # Each prompt once, and what was generated.
+    assert sum(context_of(model).forwards) <= 40 + 30 + 2 * 4
+
+
 def test_pages_too_short_for_one_alone_raise_and_change_nothing() -> None:
     model = fake_model(context=64, kv_tokens=64)
     with model.session() as other, model.session() as session:

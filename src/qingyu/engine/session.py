@@ -215,11 +215,26 @@ class Session:
             if source is not None and source.computed < shared:
                 continue
             opened = self._open(core, generation, source, shared)
+            if self._running and not self._fits(core, generation, opened[1]):
+                core.park(opened[0], generation.history)
+                self._full = True
+                return
             generation.sequence, generation.computed = opened
             if generation.forward_passes == 0:
                 generation.cached_tokens = min(generation.computed, generation.num_prompt)
             self._running.append(generation)
             self._waiting.remove(generation)
+
+    def _fits(self, core: Core, generation: Generation, computed: int) -> bool:
+        """Whether there are pages for all that is known of the running texts and of this one,
+        `computed` of it done; parked ones go for it, since they would have to anyway."""
+        page = core.native.page_tokens
+        needed = 1 + (len(generation.history) - computed) // page
+        needed += sum(1 + one.pending // page for one in self._running)
+        while core.native.pages_free < needed:
+            if not core.evict():
+                return False
+        return True
 
     def _shared(self, generation: Generation) -> tuple[Generation | None, int]:
         """The running generation that begins most like this one, and how many tokens they
