@@ -63,6 +63,9 @@ def test_a_table_without_its_control_proves_nothing() -> None:
     assert not made("EPERM", "EPERM").holds
     assert not made("absent", "EPERM").holds
     assert not made("reached", "reached").holds
+    # Neither a process that failed nor a peer that was silent is a refusal.
+    for other in ("failed: CalledProcessError", "no answer", "ETIMEDOUT", "ECONNREFUSED", "absent"):
+        assert not made("reached", other).holds, other
 
 
 def test_the_filter_refuses_what_it_should_by_simulation() -> None:
@@ -74,10 +77,14 @@ def test_the_filter_refuses_what_it_should_by_simulation() -> None:
         program = seccomp.program(machine)
         for name, values, wanted in (
             ("read", (0,), "allow"),
-            ("socket", (1,), "allow"),
-            ("socket", (2,), "refuse"),
-            ("socket", (10,), "refuse"),
-            ("socket", (16,), "refuse"),
+            ("socket", (1, 1), "allow"),
+            ("socket", (1, 0o2004001), "allow"),  # with SOCK_CLOEXEC and SOCK_NONBLOCK
+            ("socket", (1, 5), "allow"),
+            ("socket", (1, 2), "refuse"),  # datagrams need no connect
+            ("socket", (1, 3), "refuse"),  # the kernel makes a datagram socket of it
+            ("socket", (2, 1), "refuse"),
+            ("socket", (10, 1), "refuse"),
+            ("socket", (16, 3), "refuse"),
             ("connect", (3,), "refuse"),
             ("sendto", (3, 0, 0, 0), "allow"),
             ("sendto", (3, 0, 0, 0x20000000), "refuse"),
@@ -103,6 +110,8 @@ def simulate(program: bytes, number: int, architecture: int, values: tuple[int, 
         place += 1
         if code == 0x20:
             (word,) = struct.unpack_from("=I", data, operand)
+        elif code == 0x54:
+            word &= operand
         elif code == 0x06:
             return "allow" if operand == 0x7FFF0000 else "refuse"
         else:
@@ -126,12 +135,15 @@ connection.sendall(b"still serving")
 assert client.recv(100) == b"still serving"
 asyncio.run(asyncio.sleep(0))
 socket.socketpair()
-try:
-    socket.socket(socket.AF_UNIX).connect("/nowhere")
-except PermissionError:
-    print("unix refused", end="")
+for call in (lambda: socket.socket(socket.AF_UNIX).connect("/nowhere"),
+             lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+             lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)):
+    try:
+        call()
+    except PermissionError:
+        print("refused", end=" ")
 """
-    assert run(code) == "unix refused"
+    assert run(code) == "refused refused refused "
 
 
 def test_a_prepared_process_reads_what_it_was_given_and_no_more(tmp_path: Path) -> None:
@@ -165,6 +177,111 @@ print(status.summary)
     said = run(code, str(given), str(other), str(state), env={**os.environ, "HOME": str(home)})
     assert "landlock" in said
     assert (state / "new").read_text() == "written"
+
+
+def test_other_processes_are_out_of_reach_even_where_all_files_are_not(tmp_path: Path) -> None:
+    """As chat and generate are sealed: /proc/PID/mem of another process would be a way out."""
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    code = """
+import os, sys
+from pathlib import Path
+pid = int(sys.argv[1])
+attempts = {
+    "memory": lambda: open(f"/proc/{pid}/mem", "r+b"),
+    "signal": lambda: os.kill(pid, 0),
+}
+for call in attempts.values():
+    call()  # open doors first
+from qingyu.serve import seal
+seal.prepare(read=[Path("/")], write=[Path("/")])
+assert seal.seal().sealed
+for name, call in attempts.items():
+    try:
+        call()
+    except PermissionError:
+        print(name, end=" ")
+Path(sys.argv[2]).write_text("files are as before")
+"""
+    try:
+        assert run(code, str(other.pid), str(tmp_path / "file")) == "memory signal "
+    finally:
+        other.communicate(b"\n", timeout=30)
+    assert (tmp_path / "file").read_text() == "files are as before"
+
+
+def test_where_files_may_be_deleted_nothing_else_is_possible(tmp_path: Path) -> None:
+    (tmp_path / "socket").touch()
+    (tmp_path / "private").write_text("private")
+    code = """
+import sys
+from pathlib import Path
+from qingyu.serve import seal
+folder = Path(sys.argv[1])
+seal.prepare(remove=[folder])
+(folder / "socket").unlink()
+for call in (lambda: (folder / "private").read_text(), lambda: (folder / "new").touch(),
+             lambda: list(folder.iterdir())):
+    try:
+        call()
+    except PermissionError:
+        print("refused", end=" ")
+"""
+    assert run(code, str(tmp_path)) == "refused refused refused "
+    assert not (tmp_path / "socket").exists()
+
+
+def test_a_namespace_that_is_not_allowed_changes_nothing() -> None:
+    """Half-way in, the process would be nobody, with no way back."""
+    code = """
+import ctypes, os
+from qingyu.serve.seal import namespace
+libc = ctypes.CDLL(None, use_errno=True)
+def who():
+    spaces = (os.readlink(f"/proc/self/ns/{name}") for name in ("net", "user"))
+    return os.getuid(), os.getgid(), *spaces
+# Without privileges, and as a user that may not be mapped: root without CAP_SETFCAP.
+header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+assert libc.capset(header, (ctypes.c_uint32 * 6)()) == 0
+before = who()
+try:
+    namespace.enter()
+except OSError as error:
+    print("refused", end="")
+    assert before == who(), (before, who())
+else:
+    print("entered", end="")
+    assert before[:2] == who()[:2] and before[2] != who()[2]
+"""
+    assert run(code) == ("refused" if os.getuid() == 0 else "entered")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_somebody_without_privileges_stays_who_they_are_in_a_namespace(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    for folder in tmp_path.parents:
+        if folder.stat().st_uid == os.getuid() and folder != Path("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    code = """
+import ctypes, os, sys
+from pathlib import Path
+from qingyu.serve.seal import namespace
+import qingyu.serve.seal.seccomp
+os.setgroups([]); os.setgid(4242); os.setuid(4242)
+PR_SET_DUMPABLE = 4  # as after a login; else /proc/self stays root's
+ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+try:
+    namespace.enter()
+except OSError as error:
+    print("refused", error.errno)
+    raise SystemExit
+Path(sys.argv[1]).write_text("mine")
+print(os.getuid(), os.getgid())
+"""
+    said = run(code, str(tmp_path / "file")).strip()
+    if said.startswith("refused"):
+        pytest.skip("this system allows no user namespaces")
+    assert said == "4242 4242"
+    assert (tmp_path / "file").stat().st_uid == 4242
 
 
 def test_a_namespace_has_no_network_and_the_listener_serves_on() -> None:
@@ -231,10 +348,11 @@ def test_this_process_is_not_sealed() -> None:
 @pytest.mark.parametrize("verb", [["tokenize", "hello"], ["--lang", "zh", "models"]])
 def test_verbs_seal_themselves_and_pull_does_not(verb: list[str], tmp_path: Path) -> None:
     code = """
-import sys, runpy
+import sys
 from qingyu.cli import main
 sealed = []
 import qingyu.serve.seal as seal
+seal.prepare = lambda **_: None
 seal.seal = lambda: sealed.append(True)
 main.run(sys.argv[1:], locked=True)
 print(len(sealed), file=sys.stderr)

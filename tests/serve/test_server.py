@@ -226,3 +226,13 @@ def test_stopping_ends_streams(default_model_path: Path) -> None:
                     pass
         assert server.stop() == 0
         assert "Traceback" not in "\n".join(server.lines), json.dumps(server.lines)
+
+
+def test_a_template_from_a_folder_of_its_own_is_read_behind_the_lock(
+    default_model_path: Path, tmp_path: Path
+) -> None:
+    template = tmp_path / "own.jinja"
+    template.write_text("{% for one in messages %}{{ one.content }}{% endfor %}")
+    flags = ("--model", str(default_model_path), "--port", "0", "--template", str(template))
+    with process(*flags) as server:
+        assert ask(server.ready())

@@ -133,8 +133,13 @@ def lock(arguments: list[str]) -> None:
     """Seal this process unless its verb needs the network: only `pull` does."""
     words = [word for word in arguments if not word.startswith("-")][:2]
     if words and words[0] not in _UNLOCKED and words != ["models", "pull"]:
-        from qingyu.serve.seal import seal
+        from pathlib import Path
 
+        from qingyu.serve.seal import prepare, seal
+
+        # A person at a terminal names files as they go, so all of them stay within reach.
+        everything = [Path("/")]
+        prepare(read=everything, write=everything)
         seal()
 
 

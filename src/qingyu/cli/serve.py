@@ -3,8 +3,8 @@
     qingyu serve --model qwen3-0.6b --port 8317
     qingyu serve --unix /run/qingyu.sock --require-seal
 
-The order matters: first the socket, then the part of the seal that must come before threads, then
-everything that is large to import, then the model, then the rest of the seal.
+The order matters: first the socket, then the seal, part of which must come before threads, then
+everything that is large to import, then the model: a file from a stranger is read behind the lock.
 """
 
 from __future__ import annotations
@@ -185,11 +185,11 @@ def serve(
     )
     kv_bytes = None if kv_memory is None else read_size(kv_memory)
     with Listener.open(settings) as listener:
-        probes = seal_first(model, draft, unix)
-        from qingyu.serve import loading, server
+        probes = seal_first(model, draft, template, unix, require=require_seal)
+        from qingyu.serve import loading, seal, server
         from qingyu.serve.service import Service
 
-        service = Service(settings=settings)
+        service = Service(settings=settings, seal=seal.status().as_dict())
         plan = loading.Plan(
             model=model,
             draft=draft,
@@ -217,20 +217,30 @@ def serve(
         )
 
 
-def seal_first(model: str, draft: str | None, unix: Path | None) -> Any:
-    """The part of the seal that must come before threads and large imports. Starts the probes,
-    which need an open door to compare with, and returns what puts their table into a service."""
+def seal_first(
+    model: str, draft: str | None, template: str | None, unix: Path | None, *, require: bool
+) -> Any:
+    """Seal this process, before threads and large imports. Starts the probes, which need an open
+    door to compare with, and returns what puts their table into a service."""
     from qingyu.models.store import ModelStore, locate
     from qingyu.serve import seal
     from qingyu.serve.seal.background import ProbesInBackground
 
     probes = ProbesInBackground()
     store = ModelStore()
-    folders = [locate(name).parent for name in (model, draft) if name is not None]
-    write = [store.home] if store.home.is_dir() else []
-    if unix is not None:
-        write.append(unix.parent)
-    seal.prepare(read=folders, write=write)
+    read = [locate(name) for name in (model, draft) if name is not None]
+    if template is not None:
+        read.append(Path(template).expanduser())
+    seal.prepare(
+        read=[*read, store.home],
+        # Hashes of files outside the store. The models themselves cannot be changed from here.
+        write=[store.home / "cache"],
+        # The socket's own file, when the server stops.
+        remove=[] if unix is None else [unix.absolute().parent],
+    )
+    found = seal.seal()
+    if require:
+        seal.require(found)
     return probes.put_into
 
 

@@ -1,14 +1,14 @@
 """Locks a process so that it can open no connection, and says how far that went.
 
     listener = bind(...)                 # 1. whoever serves listens first
-    prepare(read=[model.parent], write=[home])   # 2. before any thread: namespace, files
-    ...                                  # 3. load the model
-    status = seal()                      # 4. all threads: no socket, no connect
+    prepare(read=[model], write=[cache]) # 2. before any thread: namespace, files
+    status = seal()                      # 3. all threads: no socket, no connect
+    ...                                  # 4. load the model, serve
 
 `prepare` enters an empty network namespace and limits files (Landlock); both work only while
 the process has one thread, and where the system allows them. `seal` installs the seccomp filter,
-which works everywhere on Linux, for all threads and for children. What a layer cannot do is no
-error: the status says which hold. On macOS and Windows none does, and the status says so.
+which works everywhere on Linux, at any time, for all threads and for children. What a layer cannot
+do is no error: the status says which hold. On macOS and Windows none does, and the status says so.
 
 Nothing is sealed by importing this. What the seal does not stop is in docs/privacy.md.
 """
@@ -70,16 +70,19 @@ _prepared: list[Layer] = []
 _sealed: list[Layer] = []
 
 
-def prepare(*, read: Sequence[Path] = (), write: Sequence[Path] = ()) -> None:
+def prepare(
+    *, read: Sequence[Path] = (), write: Sequence[Path] = (), remove: Sequence[Path] = ()
+) -> None:
     """Enter an empty network namespace, and give up all files but those needed to run, those
-    under `read`, and those under `write`. Does what the system allows. Once per process."""
+    under `read`, those under `write`, and the names of those under `remove`, which may be
+    deleted. Does what the system allows. Once per process."""
     from qingyu.serve.seal import landlock, namespace
 
     assert not _prepared, "prepared twice"
     if sys.platform != "linux":
         return
     _prepared.append(_layer("namespace", namespace.enter))
-    _prepared.append(_layer("landlock", lambda: landlock.limit(read, write)))
+    _prepared.append(_layer("landlock", lambda: landlock.limit(read, write, remove)))
 
 
 def seal() -> SealStatus:

@@ -1,6 +1,10 @@
-"""Landlock: the files a process may still reach.
+"""Landlock: the files and processes a process may still reach.
 
     limit(read=[models], write=[home])     # OSError where the kernel has no Landlock
+    limit(read=[Path("/")], write=[Path("/")])      # all files, and no other process
+
+Whatever the files, no other process can be traced, written to (/proc/PID/mem), reached by an
+abstract UNIX socket, or sent a signal, and nothing can be mounted.
 
 Holds for this thread and those it starts, so it comes before any other. Besides what is given,
 the program keeps what running takes: Python and its packages, the system's libraries, /proc and
@@ -24,7 +28,7 @@ _PATH_BENEATH = 1
 _VERSION = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_FILE = 1, 2, 4, 8, 1 << 5
 _TRUNCATE, _IOCTL_DEVICE = 1 << 14, 1 << 15
 # Rights by the first version that knows them: 1 has thirteen, then refer, truncate, ioctl.
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
@@ -32,8 +36,11 @@ _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEVICE
 _SCOPES = 3  # abstract UNIX sockets and signals, from version 6
 
 
-def limit(read: Sequence[Path], write: Sequence[Path]) -> str:
-    """Give up all other files. Raises OSError where that cannot be done."""
+def limit(read: Sequence[Path], write: Sequence[Path], remove: Sequence[Path] = ()) -> str:
+    """Give up all other files. remove: folders in which files may be deleted, and nothing else.
+
+    Raises OSError where that cannot be done.
+    """
     if num_threads() != 1:
         raise OSError(errno.EINVAL, "threads run already")
     libc = ctypes.CDLL(None, use_errno=True)
@@ -53,6 +60,8 @@ def limit(read: Sequence[Path], write: Sequence[Path]) -> str:
             _allow(libc, rules, path, readable & handled)
         for path in write:
             _allow(libc, rules, path, handled & ~_EXECUTE)
+        for path in remove:
+            _allow(libc, rules, path, _REMOVE_FILE)
         for path in (Path("/dev/null"), Path("/dev/tty")):
             _allow(libc, rules, path, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & handled)
         if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
@@ -61,7 +70,9 @@ def limit(read: Sequence[Path], write: Sequence[Path]) -> str:
             _fail()
     finally:
         os.close(rules)
-    return f"files but the model's and our own (version {version})"
+    if Path("/") in write:
+        return f"other processes (version {version})"
+    return f"other processes, and files but the model's and our own (version {version})"
 
 
 def _needed() -> Iterable[Path]:

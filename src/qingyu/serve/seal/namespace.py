@@ -21,11 +21,17 @@ def enter() -> str:
     """Leave this machine's network. Raises OSError if the system does not let us."""
     if num_threads() != 1:
         raise OSError(errno.EINVAL, "threads run already")
-    libc = ctypes.CDLL(None, use_errno=True)
-    user, group = os.getuid(), os.getgid()
     # Whoever may do without gets no user namespace: file owners stay what they are.
-    if libc.unshare(_NEW_NETWORK) == 0:
-        return "no network but the listener"
+    if ctypes.CDLL(None).unshare(_NEW_NETWORK) != 0:
+        _try_in_a_child()
+        _enter_both()
+    return "an empty network"
+
+
+def _enter_both() -> None:
+    """A user namespace, because whoever has one of their own may have a network of their own."""
+    user, group = os.getuid(), os.getgid()
+    libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_NEW_USER | _NEW_NETWORK) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -34,7 +40,24 @@ def enter() -> str:
     (own / "setgroups").write_text("deny")
     (own / "uid_map").write_text(f"{user} {user} 1")
     (own / "gid_map").write_text(f"{group} {group} 1")
-    return "no network but the listener"
+
+
+def _try_in_a_child() -> None:
+    """Raises OSError when it would not go all the way: half-way there is no way back."""
+    child = os.fork()
+    if child == 0:
+        code = errno.EPERM
+        try:
+            _enter_both()
+            code = 0
+        except OSError as error:
+            code = error.errno or code
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code != 0:
+        code = code if code > 0 else errno.EPERM
+        raise OSError(code, os.strerror(code))
 
 
 def num_threads() -> int:

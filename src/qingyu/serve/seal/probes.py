@@ -32,8 +32,12 @@ _REACHED = "reached"
 _ABSENT = "absent"
 _MPTCP = 262
 _MSG_FASTOPEN = 0x20000000
-# What a kernel without the feature says; anything else is a refusal.
+# What a kernel without the feature says.
 _NOT_THERE = {errno.EPROTONOSUPPORT, errno.ENOSYS, errno.ENOPROTOOPT, errno.EAFNOSUPPORT}
+
+# What a lock says: seccomp, then an empty network. Any other error is none of its doing, so a
+# probe that ends with it has not shown that the lock holds.
+_REFUSALS = {"EPERM", "ENETUNREACH", "EADDRNOTAVAIL"}
 
 Ports = dict[str, int]
 
@@ -52,8 +56,9 @@ class Probe:
 
     @property
     def refused(self) -> bool:
-        """Whether the sealed process did not get out."""
-        return self.outcomes["all"] != _REACHED
+        """Whether a lock refused it to the sealed process, or the system does not have it."""
+        sealed = self.outcomes["all"]
+        return sealed in _REFUSALS or sealed == self.control == _ABSENT
 
 
 @dataclass(frozen=True, kw_only=True)
