@@ -129,6 +129,9 @@ export class Panels {
   openSeal() {
     this.drawSeal();
     byId("seal-dialog").showModal();
+    // On the dialog itself: what is in it is drawn anew below, and the focus would go with it.
+    byId("seal-dialog").tabIndex = -1;
+    byId("seal-dialog").focus();
     // A probe may have been run since.
     this.refresh().catch(() => {});
   }
