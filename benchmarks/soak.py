@@ -5,7 +5,9 @@
 Twelve clients against `qingyu serve`: short and long chats, streamed and not, schemas, tools,
 several answers at once, hang-ups, bad requests. Memory is looked at every two seconds; after a
 tenth of the time for warming up, the line through what follows must not rise by more than 2% of
-its height, and every request must have ended. Exit code 1 if not.
+its height, and every request must have ended. Exit code 1 if not. Of a request that failed it
+is said when it began, how long it took, and how much processor time the server was given
+meanwhile: on a machine that is busy with other things, a request may time out for want of it.
 """
 
 from __future__ import annotations
@@ -54,9 +56,12 @@ class Load:
     """What the clients do, and what they saw."""
 
     def __init__(self, server: Server, seconds: float) -> None:
+        self.server = server
         self.url = f"http://{server.address[0]}:{server.address[1]}/v1/chat/completions"
-        self.until = time.monotonic() + seconds
+        self.started = time.monotonic()
+        self.until = self.started + seconds
         self.seen: Counter[str] = Counter()
+        self.slowest: dict[str, float] = {}
         self.failures: list[str] = []
 
     async def client(self, seed: int) -> None:
@@ -68,10 +73,19 @@ class Load:
                     ("short", "short", "stream", "stream", "schema", "tool", "long", "many",
                      "leave", "leave", "bad")
                 )  # fmt: skip
+                began, used = time.monotonic(), self.server.cpu_seconds
                 try:
                     await getattr(self, kind)(client, chance)
                 except (httpx.HTTPError, TimeoutError, AssertionError, ValueError) as error:
-                    self.failures.append(f"{kind}: {type(error).__name__} {str(error)[:200]}")
+                    seconds = time.monotonic() - began
+                    share = (self.server.cpu_seconds - used) / seconds
+                    self.failures.append(
+                        f"{kind}, {began - self.started:.0f} s from the start, after"
+                        f" {seconds:.1f} s with {share:.2f} processors for the server:"
+                        f" {type(error).__name__} {str(error)[:200]}"
+                    )
+                taken = time.monotonic() - began
+                self.slowest[kind] = max(taken, self.slowest.get(kind, 0.0))
                 await asyncio.sleep(chance.random() * 0.2)
 
     def body(self, chance: random.Random, words: int = 12, **fields: Any) -> dict[str, Any]:
@@ -196,6 +210,8 @@ def main() -> None:
     print(f"{sum(load.seen.values())} requests in {arguments.minutes:g} min:")
     for name, count in sorted(load.seen.items()):
         print(f"  {name}: {count}")
+    slow = ", ".join(f"{kind} {taken:.1f}" for kind, taken in sorted(load.slowest.items()))
+    print(f"slowest, in seconds: {slow}")
     first, last = samples[len(samples) // 10][1], samples[-1][1]
     print(f"memory after warming up: {first / 1e6:.0f} MB, in the end {last / 1e6:.0f} MB")
     print(f"trend: {100 * growth:+.2f}% (allowed +{100 * allowed:.0f}%); stuck requests: {stuck}")
@@ -208,6 +224,7 @@ def main() -> None:
         "date": time.strftime("%Y-%m-%d"),
         "minutes": arguments.minutes,
         "requests": dict(load.seen),
+        "slowest": load.slowest,
         "trend": growth,
         "stuck": stuck,
         "failures": load.failures,
