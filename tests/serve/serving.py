@@ -15,11 +15,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import httpx
-import uvicorn
 
 from fakes import EOS, TURN, fake_model
 from qingyu.engine.scheduler import Scheduler, SchedulerSettings
-from qingyu.serve.app import build_app
+from qingyu.serve.server import make_server
 from qingyu.serve.service import Engine, Service
 from qingyu.serve.settings import Limits, ServeSettings
 
@@ -115,9 +114,7 @@ def serving(
         engine=Engine(model=model, scheduler=scheduler),
     )
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(build_app(service), log_level="error", lifespan="off", access_log=False)
-    )
+    server = make_server(service)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -594,6 +594,7 @@ def test_a_deadline_is_a_408_and_in_a_stream_an_error_event() -> None:
         body = asks("Say anything", deadline_seconds=0.2, logit_bias={"257": -100, "258": -100})
         response = server.post(PATH, body)
         assert response.status_code == 408
+        assert response.headers["x-should-retry"] == "false"
         assert response.json()["error"]["code"] == "deadline_exceeded"
         *chunks, last = server.events(PATH, body)
         assert "0.2 s" in last["error"]["message"]

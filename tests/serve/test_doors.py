@@ -8,7 +8,7 @@ import pytest
 
 from qingyu.errors import InvalidRequestError
 from qingyu.serve.app import OPERATIONS, routes
-from qingyu.serve.settings import ServeSettings
+from qingyu.serve.settings import ServeSettings, host_name
 from tests.serve.serving import Server, serving
 
 TOKEN = "a-token-of-many-letters"
@@ -231,7 +231,14 @@ def test_unknown_paths_and_methods_are_error_objects(open_server: Server) -> Non
         ({"host": "192.168.1.5", "token": TOKEN}, "--expose"),
         ({"host": "::", "expose": True}, "needs a token"),
         ({"token": "short"}, "at least 16"),
+        ({"token": "b" * 20 + "\x7f"}, "at least 16"),
         ({"port": 70000}, "0 to 65535"),
+        ({"host": "[::1]"}, "is no address"),
+        ({"host": "a b"}, "is no address"),
+        ({"allow_hosts": ("https://home.example",)}, "without a scheme"),
+        ({"allow_hosts": ("home.example:80",)}, "without a scheme"),
+        ({"allow_origins": ("*",)}, "no wildcard"),
+        ({"allow_origins": ("https://a.example/",)}, "without a path"),
     ],
 )
 def test_unsafe_settings_are_refused(options: dict[str, object], message: str) -> None:
@@ -243,3 +250,38 @@ def test_safe_settings() -> None:
     assert ServeSettings(host="::1").loopback
     assert ServeSettings(host="localhost").loopback
     assert not ServeSettings(host="0.0.0.0", expose=True, token=TOKEN).loopback
+
+
+def test_the_token_is_not_in_what_is_printed() -> None:
+    assert TOKEN not in repr(ServeSettings(token=TOKEN))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("LocalHost:8317", "localhost"),
+        ("[0:0::1]:80", "[::1]"),
+        ("[::1]", "[::1]"),
+        ("::1", ""),
+        ("a:b", ""),
+        ("a@b", ""),
+        ("a.", ""),
+        ("[::1", ""),
+        ("a:123456", ""),
+    ],
+)
+def test_a_host_has_one_spelling(text: str, name: str) -> None:
+    assert host_name(text, port=True) == name
+
+
+def test_a_preflight_may_ask_for_the_headers_of_openai_s_client(guarded: Server) -> None:
+    origin = {"Origin": "https://chat.example"}
+    wanted = "authorization,content-type,x-stainless-os"
+    _, headers, _ = ask(
+        guarded, "/v1/models", method="OPTIONS", **origin, Access_Control_Request_Headers=wanted
+    )
+    assert headers["access-control-allow-headers"] == wanted
+    _, headers, _ = ask(
+        guarded, "/v1/models", method="OPTIONS", **origin, Access_Control_Request_Headers="a: b"
+    )
+    assert headers["access-control-allow-headers"] == "authorization, content-type"

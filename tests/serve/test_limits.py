@@ -10,7 +10,7 @@ import pytest
 from qingyu.serve.settings import Limits
 from tests.serve.serving import Server, serving
 
-LIMITS = Limits(body_bytes=20_000, body_seconds=0.5, json_depth=20)
+LIMITS = Limits(body_bytes=20_000, body_seconds=0.5, json_depth=20, json_containers=200)
 GOOD = '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}'
 
 
@@ -60,6 +60,7 @@ def test_a_good_request_is_answered(server: Server) -> None:
         ('{"temperature": 1e999}', "too large"),
         ('{"seed": ' + "9" * 500 + "}", "too long"),
         ("[" * 30 + "]" * 30, "nested deeper than 20"),
+        ("[" + "[]," * 300 + "1]", "more than 200 lists"),
         ('{"a":' * 3000 + "1" + "}" * 3, "nested deeper than 20"),
     ],
 )

@@ -197,21 +197,6 @@ def test_killed_under_load_it_starts_again_and_nothing_is_damaged(
     assert all(texts)
 
 
-def test_a_head_that_never_ends_is_cut_off_and_others_are_served(
-    default_model_path: Path,
-) -> None:
-    with process("--model", str(default_model_path), "--port", "0") as server:
-        url = server.ready()
-        host, port = url.removeprefix("http://").split(":")
-        silent = socket.create_connection((host, int(port)), 30)
-        slow = socket.create_connection((host, int(port)), 30)
-        slow.sendall(b"GET /health HTT")
-        assert ask(url)
-        for one in (silent, slow):
-            assert one.recv(10) == b""
-            one.close()
-
-
 def test_stopping_ends_streams(default_model_path: Path) -> None:
     with process("--model", str(default_model_path), "--port", "0") as server:
         url = server.ready()

@@ -30,15 +30,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qingyu.errors import QingyuError
 from qingyu.serve.problems import ApiError, error_response, from_qingyu, unexpected
 from qingyu.serve.service import Service
+from qingyu.serve.settings import host_name
 from qingyu.text import pick
 
 _OPEN = "/health"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?")
-_ALWAYS = (
+# Headers a page of a listed origin may send: names, and not without end.
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9_-]+(?:, ?[A-Za-z0-9_-]+){0,63}")
+# On every response. None of it is for another site's page, not even as an image or a script.
+PROTECTION = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
 
 
@@ -49,12 +53,11 @@ class Doors:
         self._app = app
         self._service = service
         settings = service.settings
-        names = {*_LOCAL_NAMES, *(name.lower() for name in settings.allow_hosts)}
-        if settings.unix is None:
-            names.add(_bracketed(settings.host.lower()))
+        own = () if settings.unix is not None else (settings.host,)
+        names = {host_name(name) for name in (*_LOCAL_NAMES, *settings.allow_hosts, *own)}
         # An address that means "all of them" is no name anybody could call.
-        self._hosts = names - {"0.0.0.0", "[::]"}
-        self._any_address = settings.host in ("0.0.0.0", "::")
+        self._hosts = names - {"", "0.0.0.0", "[::]"}
+        self._any_address = host_name(settings.host) in ("0.0.0.0", "[::]")
         self._origins = frozenset(origin.lower() for origin in settings.allow_origins)
         self._busy = 0
 
@@ -72,7 +75,7 @@ class Doors:
             headers = _Headers(scope["headers"])
             answer.origin = self._check(scope, headers)
             if answer.origin and scope["method"] == "OPTIONS":
-                await answer.preflight()
+                await answer.preflight(headers.one(b"access-control-request-headers"))
             else:
                 await self._app(scope, receive, answer.send)
         except ApiError as error:
@@ -119,8 +122,7 @@ class Doors:
                 code="host_missing",
             )
         host = given[0].lower()
-        found = _HOST.fullmatch(host)
-        name = found[1] if found else ""
+        name = host_name(host, port=True)
         if name in self._hosts or (self._any_address and _is_address(name)):
             return host
         raise ApiError(
@@ -212,7 +214,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             present = {key.lower() for key, _ in message["headers"]}
-            extra = [one for one in _ALWAYS if one[0] not in present]
+            extra = [one for one in PROTECTION if one[0] not in present]
             extra += [
                 (b"qingyu-seal", self._seal),
                 (b"x-request-id", secrets.token_hex(8).encode()),
@@ -226,11 +228,14 @@ class _Answer:
             message["headers"] = [*message["headers"], *extra]
         await self._send(message)
 
-    async def preflight(self) -> None:
-        """What a browser asks before a page of an allowed origin may ask anything."""
+    async def preflight(self, wanted: str) -> None:
+        """What a browser asks before a page of an allowed origin may ask anything. wanted: the
+        headers it will send; OpenAI's own client for browsers has a dozen."""
+        if not _HEADER_NAMES.fullmatch(wanted):
+            wanted = "authorization, content-type"
         headers = [
             (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", b"authorization, content-type"),
+            (b"access-control-allow-headers", wanted.encode()),
             (b"access-control-max-age", b"600"),
         ]
         await self.send({"type": "http.response.start", "status": 204, "headers": headers})
@@ -255,10 +260,6 @@ def _password(encoded: str) -> str:
     except (binascii.Error, UnicodeDecodeError):
         return ""
     return text.partition(":")[2]
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _is_address(name: str) -> bool:

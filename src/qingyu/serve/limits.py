@@ -46,8 +46,8 @@ async def read_json(request: Request, limits: Limits) -> Any:
     if not text:
         raise ApiError(400, pick("the body is empty; send JSON", "请求体为空；请发送 JSON"))
     if len(text) > 1 << 16:
-        return await asyncio.to_thread(_decode, text, limits.json_depth)
-    return _decode(text, limits.json_depth)
+        return await asyncio.to_thread(_decode, text, limits)
+    return _decode(text, limits)
 
 
 async def _read_body(request: Request, limits: Limits) -> bytes:
@@ -89,7 +89,7 @@ def _too_large(most: int) -> ApiError:
     )
 
 
-def _decode(raw: bytes, most_levels: int) -> Any:
+def _decode(raw: bytes, limits: Limits) -> Any:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -100,7 +100,7 @@ def _decode(raw: bytes, most_levels: int) -> Any:
                 f"请求体第 {error.start} 字节处不是 UTF-8",
             ),
         ) from None
-    _check_depth(text, most_levels)
+    _check_shape(text, limits)
     try:
         value = json.loads(
             text,
@@ -121,19 +121,28 @@ def _decode(raw: bytes, most_levels: int) -> Any:
         ) from None
 
 
-def _check_depth(text: str, most: int) -> None:
-    """Before parsing, since parsing recurses."""
-    depth = 0
+def _check_shape(text: str, limits: Limits) -> None:
+    """Before parsing, since parsing recurses and allocates."""
+    depth = count = 0
     for found in _STRING_OR_BRACKET.finditer(text):
         first = found[0][0]
         if first in "[{":
             depth += 1
-            if depth > most:
+            count += 1
+            if depth > limits.json_depth:
                 raise ApiError(
                     400,
                     pick(
-                        f"the JSON is nested deeper than {most} levels",
-                        f"JSON 嵌套超过 {most} 层",
+                        f"the JSON is nested deeper than {limits.json_depth} levels",
+                        f"JSON 嵌套超过 {limits.json_depth} 层",
+                    ),
+                )
+            if count > limits.json_containers:
+                raise ApiError(
+                    400,
+                    pick(
+                        f"the JSON has more than {limits.json_containers} lists and objects",
+                        f"JSON 中的数组和对象超过 {limits.json_containers} 个",
                     ),
                 )
         elif first in "]}":

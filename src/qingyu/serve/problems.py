@@ -74,7 +74,14 @@ def from_qingyu(error: QingyuError, *, param: str | None = None) -> ApiError:
             headers={"Retry-After": str(error.retry_after)},
         )
     if isinstance(error, DeadlineError):
-        return ApiError(408, message, kind="timeout_error", code="deadline_exceeded")
+        # OpenAI's clients repeat what got a 408 unless told otherwise; this would run out again.
+        return ApiError(
+            408,
+            message,
+            kind="timeout_error",
+            code="deadline_exceeded",
+            headers={"X-Should-Retry": "false"},
+        )
     if isinstance(error, OutOfMemoryError):
         return ApiError(
             503,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +21,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from qingyu.serve import memory, page
 from qingyu.serve.app import build_app
+from qingyu.serve.doors import PROTECTION
 from qingyu.serve.listening import Listener
+from qingyu.serve.problems import ApiError
 from qingyu.serve.service import Engine, Service
+from qingyu.text import pick
 
 # What a request that runs when the server is stopped may still take, in seconds; then it is told
 # that the server stops, and after some more its connection is closed.
@@ -32,45 +36,98 @@ _HEAD_BYTES = 32 << 10
 
 
 class PatientProtocol(H11Protocol):
-    """uvicorn's HTTP, but a client that opens a connection and sends no whole request head in
-    time is cut off, and so is one too many."""
+    """uvicorn's HTTP for strangers. Cut off is a client that does not finish the head of a request
+    in time, that goes on sending the body of a request answered long ago, that takes nothing of
+    its answer, and one too many."""
 
     head_seconds = 10.0
+    stall_seconds = 60.0
     most_connections = 256
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._reading = _Deadline(self.loop, self.head_seconds, transport.abort)
+        self._writing = _Deadline(self.loop, self.stall_seconds, transport.abort)
         if len(self.connections) > self.most_connections:
             transport.close()
             return
-        self._await_head()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_head()
+        self._reading.stop()
+        self._writing.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
-            # Part of a head, or nothing of the next one yet: then keep-alive watches.
-            if self._head_timer is None and self.conn.trailing_data[0]:
-                self._await_head()
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing.start()
+
+    def resume_writing(self) -> None:
+        self._writing.stop()
+        super().resume_writing()
+
+    def _watch(self) -> None:
+        """One timer for all that a client owes us; more data of it does not set it back. Without
+        it each byte would put off uvicorn's own for ever."""
+        state = self.conn.their_state
+        head_owed = state is h11.IDLE and self.timeout_keep_alive_task is None
+        body_owed = state is h11.SEND_BODY and self.cycle.response_complete
+        if self.transport.is_closing() or not (head_owed or body_owed):
+            self._reading.stop()
         else:
-            self._forget_head()
+            self._reading.start()
 
-    def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.head_seconds, self._too_slow)
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is answered with an error object like everything else."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            # There was an answer already.
+            self.transport.abort()
+            return
+        if self.cycle is not None:
+            # Its handler may only now begin, and has nobody to answer any more.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        wrong = ApiError(400, pick("this is no HTTP request", "这不是 HTTP 请求"), code="not_http")
+        body = json.dumps(wrong.body, ensure_ascii=False).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+            *PROTECTION,
+        ]
+        head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (head, h11.Data(body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
-    def _too_slow(self) -> None:
-        self._head_timer = None
-        if self.conn.their_state is h11.IDLE:
-            self.transport.close()
 
-    def _forget_head(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+class _Deadline:
+    """Calls when so many seconds pass between start and stop. Starting again sets nothing back."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, call: Callable[[], None]
+    ) -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._call = call
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._call)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class _Server(uvicorn.Server):
@@ -139,7 +196,11 @@ def make_server(service: Service) -> uvicorn.Server:
     protocol = type(
         "Protocol",
         (PatientProtocol,),
-        {"head_seconds": limits.head_seconds, "most_connections": limits.connections * 2},
+        {
+            "head_seconds": limits.head_seconds,
+            "stall_seconds": limits.stall_seconds,
+            "most_connections": limits.connections * 2,
+        },
     )
     config = uvicorn.Config(
         build_app(service),
@@ -148,7 +209,11 @@ def make_server(service: Service) -> uvicorn.Server:
         lifespan="off",
         access_log=False,
         log_config=None,
+        # Anybody can send what is no HTTP; a line for each would fill a disk.
+        log_level="error",
         server_header=False,
+        # What a proxy says of its client is neither believed nor used.
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_CLOSING_SECONDS,
         h11_max_incomplete_event_size=_HEAD_BYTES,
