@@ -214,6 +214,34 @@ def test_a_prefix_being_computed_is_waited_for_and_shared() -> None:
     assert list(one.result.tokens) == greedy([*shared, 1, 2], 5)
 
 
+def test_of_equal_prefixes_the_computed_one_is_shared() -> None:
+    """The newest is still being computed; waiting for it would be waiting for every newcomer."""
+    model = fake_model(context=512, kv_tokens=4096, chunk_tokens=16)
+    with model.session() as session:
+        done = session.add([*[7] * 100, 1], max_tokens=100)
+        while not done.tokens:
+            session.step()
+        begun = session.add([*[7] * 100, 2], max_tokens=100)
+        session.step()
+        begun.computed = 16
+        third = session.prepare([*[7] * 100, 3])
+        assert session._shared(third) == (done, 100)
+
+
+def test_one_slow_forward_does_not_make_prompts_slow_for_good() -> None:
+    model = fake_model(
+        context=2048, kv_tokens=8192, chunk_tokens=256, script=lambda history: len(history) % 200
+    )
+    with model.session() as session:
+        session.add([1, 2, 3], max_tokens=500)
+        session.step()
+        session._prompt_rate = 1.0  # as after a pause of the whole machine
+        long = session.add(list(range(1, 201)) * 5, max_tokens=1)
+        while not long.finished:
+            session.step()
+    assert max(context_of(model).forwards) > 100
+
+
 def test_a_short_prompt_does_not_wait_for_a_long_one() -> None:
     model = fake_model(context=2048, kv_tokens=8192, chunk_tokens=32)
     with model.session() as session:

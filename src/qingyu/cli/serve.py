@@ -180,7 +180,6 @@ def serve(
         expose=expose,
         allow_hosts=tuple(allow_host or ()),
         allow_origins=tuple(allow_origin or ()),
-        require_seal=require_seal,
         log_requests=log_requests,
     )
     kv_bytes = None if kv_memory is None else read_size(kv_memory)

@@ -100,7 +100,6 @@ class Job:
         self.generation = generation
         self.user = user
         self.arrived = time.monotonic()
-        self.started: float | None = None
         # Seconds from arriving to the first token; None before.
         self.first_seconds: float | None = None
         self.seconds = seconds
@@ -305,7 +304,6 @@ class Scheduler:
                 self._queues[user] = queue  # behind all other users
             if job.finished:
                 continue
-            job.started = time.monotonic()
             self._running[job.generation] = job
             self._session.enter(job.generation)
             came = True

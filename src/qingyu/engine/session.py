@@ -238,14 +238,19 @@ class Session:
 
     def _shared(self, generation: Generation) -> tuple[Generation | None, int]:
         """The running generation that begins most like this one, and how many tokens they
-        share: enough to be worth it, and not more than the cache of the parked has."""
-        best, source = self._core.cached(generation.history) + _WORTH_WAITING, None
+        share: enough more than what is parked to be worth it. Of equals the one that has most
+        of it computed: the newest would be waited for again and again."""
+        least = self._core.cached(generation.history) + _WORTH_WAITING
         tokens = generation.history[:-1]
-        for one in self._running:
-            shared = common_length(tokens, one.history[: one.num_prompt])
-            if shared >= best:
-                best, source = shared, one
-        return source, best
+        found = [
+            (shared, min(one.computed, shared), one)
+            for one in self._running
+            if (shared := common_length(tokens, one.history[: one.num_prompt])) >= least
+        ]
+        if not found:
+            return None, 0
+        shared, _, source = max(found, key=lambda one: one[:2])
+        return source, shared
 
     def _open(
         self, core: Core, generation: Generation, source: Generation | None, shared: int
@@ -303,7 +308,7 @@ class Session:
             self.forward_passes += 1
             if len(outputs) == len(tokens):
                 self._costs.observe(len(tokens), seconds)
-            elif len(tokens) >= 2 * _MIN_PROMPT_TOKENS:
+            elif len(tokens) >= _MIN_PROMPT_TOKENS:
                 rate = len(tokens) / seconds
                 self._prompt_rate += (rate - self._prompt_rate) * (0.3 if self._prompt_rate else 1)
             return parts, logits, seconds
@@ -343,6 +348,8 @@ class Session:
             most = max(0, min(MAX_GUESSES, one.room - 1))
             # What is guessed for nothing is compared with what comes even if not computed.
             free = one.guesser.guess(one.history, most) if self._draft is None else []
+            if one.constraint is not None:
+                free = free[: one.constraint.valid_prefix(free)]
             guesses.append(free)
             count = len(free) if self._draft is None else most
             chances.append((one.guesser.chance, count, one.guesser.seconds))

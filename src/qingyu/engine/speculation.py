@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from qingyu.engine.prefix import common_length
 from qingyu.errors import InvalidRequestError, OutOfMemoryError
 from qingyu.text import pick
 
@@ -168,14 +169,9 @@ class DraftModel:
                 if sequence < 0:
                     sequence, cached = core.open(history)
                     known = list(history[:cached])
-                common = 0
-                for one, other in zip(known, history, strict=False):
-                    if one != other:
-                        break
-                    common += 1
-                common = min(common, len(history) - 1)
-                core.native.truncate(sequence, common)
                 tokens = list(history)
+                common = min(common_length(known, tokens), len(tokens) - 1)
+                core.native.truncate(sequence, common)
                 for start in range(common, len(tokens) - 1, 512):
                     part = tokens[start : min(start + 512, len(tokens) - 1)]
                     core.append(sequence, np.array(part, dtype=np.int32))
@@ -230,7 +226,6 @@ class Costs:
         if below is None:
             return self._seconds[sizes[0]] * size / sizes[0]
         # As a first guess: the second token costs as much again as the first, others a sixth.
-        assert below is not None
         return self._seconds[below] * (2 + size / 6) / (2 + below / 6 if below > 1 else 1)
 
     def best(self, chances: Sequence[tuple[float, int, float]], others: int) -> int:

@@ -1,4 +1,4 @@
-"""Brings the model a server needs, sized to the machine, and seals the process behind it.
+"""Brings the model a server needs, sized to the machine.
 
     engine = load_engine(Plan(model="default", kv_bytes=None, ...), service)
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from qingyu.engine.loading import load
 from qingyu.engine.machine import available_memory
 from qingyu.engine.scheduler import Scheduler, SchedulerSettings
-from qingyu.serve import seal
 from qingyu.serve.service import Engine, Service
 
 # Without a wish, this share of free memory, and no more than so many tokens: what was used once
@@ -38,7 +37,7 @@ class Plan:
 
 
 def load_engine(plan: Plan, service: Service) -> Engine:
-    """The model, its scheduler, and the seal. Raises what loading raises, and SealError."""
+    """The model and its scheduler. Raises what loading raises."""
     kv_bytes = plan.kv_bytes
     most_tokens = None
     if kv_bytes is None:
@@ -54,10 +53,6 @@ def load_engine(plan: Plan, service: Service) -> Engine:
     draft = None
     if plan.draft is not None:
         draft = load(plan.draft, context=model.info.context, threads=plan.threads)
-    found = seal.seal()
-    if service.settings.require_seal:
-        seal.require(found)
-    service.seal = found.as_dict()
     service.aliases = ("default", plan.model, model.info.name)
     settings = SchedulerSettings(
         max_running=plan.max_running,

@@ -2,8 +2,8 @@
 
     run(listener, service, load=load_engine, announce=print_ready)
 
-/health answers from the first moment; the model is loaded beside it. The seal is put on as soon
-as the model is there, before the first request is answered. It knows no flags.
+/health answers from the first moment; the model is loaded beside it. It knows neither flags nor
+the seal.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def run(
     load: Callable[[], Engine],
     announce: Callable[[], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM. load: brings the engine, and seals; called in a thread, it
-    may raise. announce: called once requests are answered."""
+    """Serve until SIGINT or SIGTERM. load: brings the engine; called in a thread, it may raise.
+    announce: called once requests are answered."""
     memory.use_little()
     page.load()
     asyncio.run(_serve(listener, service, load, announce))

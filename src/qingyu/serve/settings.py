@@ -80,7 +80,6 @@ class ServeSettings:
     expose: bool = False
     allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
-    require_seal: bool = False
     log_requests: bool = False
     limits: Limits = Limits()
 
