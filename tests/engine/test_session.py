@@ -235,7 +235,7 @@ def test_one_slow_forward_does_not_make_prompts_slow_for_good() -> None:
     with model.session() as session:
         session.add([1, 2, 3], max_tokens=500)
         session.step()
-        session._prompt_rate = 1.0  # as after a pause of the whole machine
+        session._prompt_rate = 100.0  # as after a pause of the whole machine
         long = session.add(list(range(1, 201)) * 5, max_tokens=1)
         while not long.finished:
             session.step()

@@ -1,88 +1,32 @@
-"""/v1/chat/completions over real HTTP: shapes, fields, streams, and what is refused."""
+"""/v1/chat/completions over real HTTP: shapes, fields, streams, tools."""
 
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
-from fakes import context_of
-from qingyu.engine.scheduler import SchedulerSettings
-from qingyu.serve import sse as sse_module
-from serve.serving import Server, serving, sse
-
-PATH = "/v1/chat/completions"
-CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Paris"}}\n</tool_call>'
-ANSWERS = {
-    "Hi": "Hello there, how are you?",
-    "你好": "你好！😀 请说。",
-    "List": "one\ntwo\nthree\n",
-    "JSON": '{"name": "Ann", "age": 7}',
-    "Weather?": CALL,
-}
-SCHEMA = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
-    "required": ["name", "age"],
-    "additionalProperties": False,
-}
-TOOL = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "The weather of a city",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-        },
-    },
-}
+from serve.chatting import (
+    ANSWERS,
+    CALL,
+    PATH,
+    SCHEMA,
+    TOOL,
+    answer,
+    asks,
+    refusal,
+    text_of,
+)
+from serve.serving import Server, serving
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with serving(ANSWERS) as server:
         yield server
-
-
-def asks(text: str, **fields: Any) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": text}], **fields}
-
-
-def answer(server: Server, body: dict[str, Any]) -> dict[str, Any]:
-    response = server.post(PATH, body)
-    assert response.status_code == 200, response.text
-    result: dict[str, Any] = response.json()
-    return result
-
-
-def text_of(server: Server, body: dict[str, Any]) -> str:
-    text: str = answer(server, body)["choices"][0]["message"]["content"]
-    return text
-
-
-def refusal(server: Server, body: Any) -> dict[str, Any]:
-    response = server.post(PATH, body)
-    assert response.status_code == 400, response.text
-    error: dict[str, Any] = response.json()["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert error["type"] == "invalid_request_error"
-    return error
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something another thread does soon."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        threading.Event().wait(0.005)
 
 
 # Shapes.
@@ -398,242 +342,3 @@ def test_other_parts_than_text_are_refused_by_name(server: Server, part: dict[st
     assert error["param"] == "messages.0.content.1"
     assert part["type"] in error["message"]
     assert error["code"] == "unsupported_parameter"
-
-
-# Refusals.
-
-UNSUPPORTED = {
-    "audio": {"voice": "alloy", "format": "mp3"},
-    "function_call": "auto",
-    "functions": [],
-    "metadata": {"a": "b"},
-    "modalities": ["text", "audio"],
-    "moderation": {"model": "m"},
-    "prediction": {"type": "content", "content": "x"},
-    "prompt_cache_options": {"mode": "explicit"},
-    "prompt_cache_retention": "24h",
-    "reasoning_effort": "high",
-    "service_tier": "flex",
-    "store": True,
-    "verbosity": "low",
-    "web_search_options": {},
-}
-
-
-@pytest.mark.parametrize("name", UNSUPPORTED)
-def test_known_but_unsupported_fields_are_refused_by_name(server: Server, name: str) -> None:
-    error = refusal(server, asks("Hi", **{name: UNSUPPORTED[name]}))
-    assert error["param"] == name
-    assert error["code"] == "unsupported_parameter"
-    assert name in error["message"]
-    answer(server, asks("Hi", **{name: None}))
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"store": False, "service_tier": "auto", "modalities": ["text"], "verbosity": "medium"},
-        {"service_tier": "default", "reasoning_effort": "none"},
-        {"user": "ann", "safety_identifier": "a", "prompt_cache_key": "k"},
-        {"tools": [], "parallel_tool_calls": False, "tool_choice": "auto"},
-        {"chat_template_kwargs": {"enable_thinking": False}},
-        {"response_format": {"type": "text"}},
-        {"stop": None, "n": None, "seed": None, "logit_bias": None, "tools": None},
-        {"stream": True, "stream_options": {"include_obfuscation": False}},
-    ],
-)
-def test_what_asks_for_nothing_special_is_no_error(server: Server, fields: dict[str, Any]) -> None:
-    assert server.post(PATH, asks("Hi", **fields)).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("fields", "param"),
-    [
-        ({"temperatur": 1}, "temperatur"),
-        ({"temperature": "1"}, "temperature"),
-        ({"temperature": True}, "temperature"),
-        ({"temperature": 2.1}, "temperature"),
-        ({"temperature": -0.1}, "temperature"),
-        ({"top_p": 0}, "top_p"),
-        ({"top_p": 1.01}, "top_p"),
-        ({"top_k": -1}, "top_k"),
-        ({"min_p": 2}, "min_p"),
-        ({"repetition_penalty": 0}, "repetition_penalty"),
-        ({"presence_penalty": 3}, "presence_penalty"),
-        ({"frequency_penalty": -3}, "frequency_penalty"),
-        ({"n": 0}, "n"),
-        ({"n": 17}, "n"),
-        ({"n": 2.0}, "n"),
-        ({"n": True}, "n"),
-        ({"seed": 2**64}, "seed"),
-        ({"seed": 1.5}, "seed"),
-        ({"max_tokens": 0}, "max_tokens"),
-        ({"max_completion_tokens": 10**9}, "max_completion_tokens"),
-        ({"logprobs": 1}, "logprobs"),
-        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
-        ({"logit_bias": {"x": 1}}, "logit_bias.x"),
-        ({"logit_bias": {"1": 101}}, "logit_bias.1"),
-        ({"logit_bias": {str(n): 1 for n in range(1025)}}, "logit_bias"),
-        ({"stop": ""}, "stop"),
-        ({"stop": ["a"] * 65}, "stop"),
-        ({"stop": [1]}, "stop.0"),
-        ({"stream": "yes"}, "stream"),
-        ({"stream": True, "stream_options": {"x": 1}}, "stream_options.x"),
-        ({"chat_template_kwargs": {"template": "x"}}, "chat_template_kwargs.template"),
-        ({"deadline_seconds": 0}, "deadline_seconds"),
-        ({"deadline_seconds": 80000}, "deadline_seconds"),
-        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
-        ({"tools": [{"type": "custom"}]}, "tools.0.type"),
-        ({"tool_choice": {"type": "function"}}, "tool_choice.function"),
-        ({"messages": []}, "messages"),
-        ({"messages": [{"role": "robot", "content": "x"}]}, "messages.0.role"),
-        ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content"),
-        ({"messages": [{"role": "user"}]}, "messages.0"),
-        ({"messages": [{"role": "user", "content": "x", "weight": 1}]}, "messages.0.weight"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0"),
-    ],
-)
-def test_wrong_values_are_refused_by_name(
-    server: Server, fields: dict[str, Any], param: str
-) -> None:
-    error = refusal(server, asks("Hi", **fields))
-    assert error["param"] == param
-    assert param in error["message"]
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"max_tokens": 1, "max_completion_tokens": 1}, "max_completion_tokens"),
-        ({"top_logprobs": 2}, "logprobs"),
-        ({"stream_options": {"include_usage": True}}, "stream"),
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"tools": [TOOL], "response_format": {"type": "json_object"}}, "response_format"),
-        ({"tools": [TOOL, TOOL]}, "weather"),
-        ({"logit_bias": {"1000": 1}}, "1000"),
-    ],
-)
-def test_what_contradicts_itself_is_refused(
-    server: Server, fields: dict[str, Any], words: str
-) -> None:
-    assert words in refusal(server, asks("Hi", **fields))["message"]
-
-
-def test_a_prompt_that_does_not_fit_says_the_numbers(server: Server) -> None:
-    error = refusal(server, asks("x" * 5000))
-    assert error["code"] == "context_length_exceeded"
-    assert error["param"] == "messages"
-    for number in ("5018", "4096", "4095"):
-        assert number in error["message"]
-
-
-def test_another_model_is_a_404(server: Server) -> None:
-    response = server.post(PATH, asks("Hi", model="gpt-9"))
-    assert response.status_code == 404
-    assert response.json()["error"]["code"] == "model_not_found"
-
-
-# Time: queues, deadlines, silence, and clients that go away.
-
-
-class Gate:
-    """Holds the fake model's forwards until it is opened."""
-
-    def __init__(self, server: Server) -> None:
-        self.open = threading.Event()
-        self.reached = threading.Event()
-        context_of(server.model).before_forward = self._pass
-
-    def _pass(self) -> None:
-        self.reached.set()
-        assert self.open.wait(20)
-
-
-def test_a_full_queue_is_429_with_retry_after() -> None:
-    scheduling = SchedulerSettings(max_running=1, max_waiting=0)
-    with serving(ANSWERS, scheduling=scheduling) as server:
-        gate = Gate(server)
-        first: list[httpx.Response] = []
-        thread = threading.Thread(target=lambda: first.append(server.post(PATH, asks("Hi"))))
-        thread.start()
-        assert gate.reached.wait(20)
-        for stream in (False, True):
-            refused = server.post(PATH, asks("Hi", stream=stream))
-            assert refused.status_code == 429
-            assert int(refused.headers["retry-after"]) >= 1
-            assert refused.json()["error"]["type"] == "rate_limit_error"
-        gate.open.set()
-        thread.join(20)
-        assert first[0].status_code == 200
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("n", [1, 3])
-def test_a_client_that_goes_away_frees_its_place(stream: bool, n: int) -> None:
-    with serving(context=1 << 16) as server:
-        gate = Gate(server)
-        body = json.dumps(
-            asks("Say anything", n=n, stream=stream, logit_bias={"257": -100, "258": -100})
-        )
-        host, port = server.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as client:
-            head = f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-            client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-            assert gate.reached.wait(20)
-            stats = server.scheduler.stats
-            until(lambda: stats().running + stats().waiting == n)
-        gate.open.set()
-        until(lambda: stats().cancelled == n)
-        assert stats().running == stats().waiting == 0
-
-
-def test_a_deadline_is_a_408_and_in_a_stream_an_error_event() -> None:
-    with serving(context=1 << 16) as server:
-        slow = threading.Event()
-        context_of(server.model).before_forward = lambda: slow.wait(0.002) and None
-        body = asks("Say anything", deadline_seconds=0.2, logit_bias={"257": -100, "258": -100})
-        response = server.post(PATH, body)
-        assert response.status_code == 408
-        assert response.headers["x-should-retry"] == "false"
-        assert response.json()["error"]["code"] == "deadline_exceeded"
-        *chunks, last = server.events(PATH, body)
-        assert "0.2 s" in last["error"]["message"]
-        assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
-        assert all(one["choices"][0]["finish_reason"] is None for one in chunks)
-
-
-def test_silence_is_filled_with_comments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse_module, "_PING_SECONDS", 0.02)
-    with serving(ANSWERS) as server:
-        gate = Gate(server)
-        with (
-            httpx.Client(timeout=20) as client,
-            client.stream("POST", server.url + PATH, json=asks("Hi", stream=True)) as response,
-        ):
-            text = ""
-            for piece in response.iter_text():
-                text += piece
-                if text.count(": ping\n\n") >= 2:
-                    gate.open.set()
-        assert sse(text)[-1] == (None, "[DONE]")
-        assert text.index(": ping") < text.index('"content":"H')
-
-
-def test_long_texts_are_prepared_off_the_event_loop(server: Server) -> None:
-    threads = []
-    encode = server.model.tokenizer.encode
-
-    def recorded(*arguments: Any, **options: Any) -> Any:
-        threads.append(threading.current_thread().name)
-        return encode(*arguments, **options)
-
-    server.model.tokenizer.encode = recorded
-    try:
-        refusal(server, asks("x" * 9000))
-        assert threads
-        assert all(name.startswith("asyncio") for name in threads)
-        threads.clear()
-        answer(server, asks("Hi"))
-        assert not any(name.startswith("asyncio") for name in threads)
-    finally:
-        del server.model.tokenizer.encode

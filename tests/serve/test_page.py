@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from fakes import context_of
 from qingyu.engine.scheduler import SchedulerSettings
-from serve.browser import Tab, launched, opened
+from serve.browser import Tab, opened
 from serve.serving import Server, serving
 
 LONG = "one two three four five six seven eight nine ten"
@@ -33,21 +33,9 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with serving(ANSWERS) as server:
         yield server
-
-
-@pytest.fixture
-def tab(browser: Browser, server: Server) -> Iterator[Tab]:
-    with opened(browser, server) as tab:
-        yield tab
 
 
 class Gate:

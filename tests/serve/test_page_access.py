@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from serve.browser import Tab, broken_markup, faint_text, launched, opened, unnamed
+from serve.browser import Tab, broken_markup, faint_text, opened, unnamed
 from serve.serving import Server, serving
 
 ANSWER = """Some `code` and [a link](https://example.com/):
@@ -42,12 +42,6 @@ SEAL = {
     ],
 }
 PHONE = {"viewport": {"width": 360, "height": 700}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

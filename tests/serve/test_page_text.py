@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from serve.browser import Tab, launched, opened
+from serve.browser import Tab, opened
 from serve.serving import Server, serving
 
 MARKDOWN = """# Title
@@ -56,21 +56,9 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with serving(ANSWERS) as server:
         yield server
-
-
-@pytest.fixture
-def tab(browser: Browser, server: Server) -> Iterator[Tab]:
-    with opened(browser, server) as tab:
-        yield tab
 
 
 def test_markdown_is_shown_as_meant(tab: Tab) -> None:
