@@ -102,6 +102,7 @@ def test_what_asks_for_nothing_special_is_no_error(server: Server, fields: dict[
         ({"stream": "yes"}, "stream"),
         ({"stream": True, "stream_options": {"x": 1}}, "stream_options.x"),
         ({"chat_template_kwargs": {"template": "x"}}, "chat_template_kwargs.template"),
+        ({"chat_template": "{{ messages }}"}, "chat_template"),
         ({"deadline_seconds": 0}, "deadline_seconds"),
         ({"deadline_seconds": 80000}, "deadline_seconds"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),

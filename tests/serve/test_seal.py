@@ -354,7 +354,13 @@ seal.seal = lambda: sealed.append(True)
 main.run(sys.argv[1:], locked=True)
 print(len(sealed), file=sys.stderr)
 """
-    for words, count in ((verb, 1), (["pull", "--help"], 0), (["models", "pull", "--help"], 0)):
+    for words, count in (
+        (verb, 1),
+        (["doctor", "--help"], 1),
+        (["doctor", "--network", "--help"], 0),
+        (["pull", "--help"], 0),
+        (["models", "pull", "--help"], 0),
+    ):
         done = subprocess.run(
             [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60
         )

@@ -168,6 +168,21 @@ def test_what_cannot_be_is_an_error_before_anything_starts(
     assert "Traceback" not in "\n".join(server.lines)
 
 
+def test_a_draft_model_changes_nothing(default_model_path: Path) -> None:
+    flags = ["--model", str(default_model_path), "--port", "0"]
+    texts = []
+    for more in ([], ["--draft", str(default_model_path)], ["--no-speculation"]):
+        with process(*flags, *more) as server:
+            answer = httpx.post(
+                server.ready() + "/v1/chat/completions",
+                json={**CHAT, "max_tokens": 60, "temperature": 0},
+                timeout=60,
+            )
+            texts.append(answer.json()["choices"][0]["message"]["content"])
+    assert texts[0]
+    assert texts[0] == texts[1] == texts[2]
+
+
 def test_the_token_is_asked_for(default_model_path: Path, tmp_path: Path) -> None:
     token = "b" * 20
     (tmp_path / "token").write_text(token + "\n")

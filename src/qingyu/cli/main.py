@@ -25,7 +25,7 @@ from qingyu.text import pick
 
 VERBS = (chat, generate, serve, models, inspect, tokenize, bench, doctor)
 # These lock themselves when it is time, or must not be locked.
-_UNLOCKED = {"serve", "doctor", "pull"}
+_UNLOCKED = {"serve", "pull"}
 
 
 class App(typer.Typer):
@@ -132,7 +132,9 @@ def run(arguments: list[str], *, locked: bool = False) -> int:
 def lock(arguments: list[str]) -> None:
     """Seal this process unless its verb needs the network: only `pull` does."""
     words = [word for word in arguments if not word.startswith("-")][:2]
-    if words and words[0] not in _UNLOCKED and words != ["models", "pull"]:
+    # Its probes lock processes of their own, and need an open one to compare with.
+    probing = words[:1] == ["doctor"] and "--network" in arguments
+    if words and words[0] not in _UNLOCKED and words != ["models", "pull"] and not probing:
         from pathlib import Path
 
         from qingyu.serve.seal import prepare, seal
