@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -52,6 +53,23 @@ def read(connection: socket.socket) -> bytes:
     return b"".join(pieces)
 
 
+def answer(connection: socket.socket) -> bytes:
+    """One whole answer, head and body: they may arrive in any number of pieces."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        piece = connection.recv(1 << 16)
+        assert piece, received
+        received += piece
+    top, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: (\d+)", top)
+    assert length, top
+    while len(body) < int(length[1]):
+        piece = connection.recv(1 << 16)
+        assert piece, received
+        body += piece
+    return top + b"\r\n\r\n" + body
+
+
 def head(server: Server, method: str, path: str, *lines: str, host: str = "") -> bytes:
     host = host or server.url.removeprefix("http://")
     return "\r\n".join((f"{method} {path} HTTP/1.1", f"Host: {host}", *lines, "", "")).encode()
@@ -87,7 +105,7 @@ def test_a_head_in_drops_is_cut_off(server: Server) -> None:
 def test_a_second_head_in_drops_is_cut_off(server: Server) -> None:
     with connected(server) as connection:
         connection.sendall(head(server, "GET", "/health"))
-        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        assert answer(connection).startswith(b"HTTP/1.1 200 ")
         assert drip(connection, b"x") < 10
 
 
@@ -97,7 +115,7 @@ def test_a_body_in_drops_after_the_answer_is_cut_off(server: Server, host: str) 
     with connected(server) as connection:
         connection.sendall(head(server, "GET", "/seal", "Content-Length: 1000000", host=host))
         status = b"HTTP/1.1 403 " if host else b"HTTP/1.1 200 "
-        assert connection.recv(1 << 16).startswith(status)
+        assert answer(connection).startswith(status)
         assert drip(connection, b"x") < 10
 
 
@@ -105,7 +123,7 @@ def test_a_body_nobody_asked_for_does_no_harm(server: Server) -> None:
     with connected(server) as connection:
         for _ in range(2):
             connection.sendall(head(server, "GET", "/health", "Content-Length: 5") + b"12345")
-            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+            assert answer(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_who_takes_nothing_of_an_answer_is_cut_off(server: Server) -> None:
@@ -138,11 +156,11 @@ def test_who_takes_nothing_of_an_answer_is_cut_off(server: Server) -> None:
 def test_what_is_no_http_gets_an_error_object(server: Server, sent: bytes) -> None:
     with connected(server) as connection:
         connection.sendall(sent)
-        answer = read(connection)
-    if answer:  # a reset may overtake the answer to what was not read to its end
-        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-        assert b"x-content-type-options: nosniff" in answer.lower()
-        assert b'"code": "not_http"' in answer
+        received = read(connection)
+    if received:  # a reset may overtake the answer to what was not read to its end
+        assert received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert b"x-content-type-options: nosniff" in received.lower()
+        assert b'"code": "not_http"' in received
 
 
 @pytest.mark.parametrize("host", ["", "evil.example"])
@@ -154,9 +172,7 @@ def test_a_broken_chunk_ends_the_request(server: Server, host: str) -> None:
         assert read(connection).startswith(b"HTTP/1.1 400 ")
     with connected(server) as connection:
         connection.sendall(head(server, "POST", "/tokenize", *lines, host="evil.example"))
-        answer = b""
-        while not answer.endswith(b"}}"):
-            answer += connection.recv(1 << 16)
+        assert answer(connection).startswith(b"HTTP/1.1 403 ")
         connection.sendall(b"ZZZ\r\n")
         assert read(connection) == b""
 
@@ -166,7 +182,7 @@ def test_an_upgrade_is_not_taken(server: Server) -> None:
              "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")  # fmt: skip
     with connected(server) as connection:
         connection.sendall(head(server, "GET", "/v1/models", *lines))
-        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        assert answer(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_one_connection_too_many_is_closed(server: Server) -> None:

@@ -12,6 +12,8 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +49,7 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._reading = _Deadline(self.loop, self.head_seconds, transport.abort)
-        self._writing = _Deadline(self.loop, self.stall_seconds, transport.abort)
+        self._writing = _Deadline(self.loop, self.stall_seconds, self._drop_answer)
         if len(self.connections) > self.most_connections:
             transport.close()
             return
@@ -73,6 +75,14 @@ class PatientProtocol(H11Protocol):
     def resume_writing(self) -> None:
         self._writing.stop()
         super().resume_writing()
+
+    def _drop_answer(self) -> None:
+        """At once, with all that the system still holds for the client: what it does not take
+        would lie there for minutes."""
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        self.transport.abort()
 
     def _watch(self) -> None:
         """One timer for all that a client owes us; more data of it does not set it back. Without
