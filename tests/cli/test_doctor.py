@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from qingyu.serve.seal import probes
 from tests.cli.scripted import Run
 
 
@@ -57,3 +58,16 @@ def test_network_as_json(cli: Run) -> None:
     record = cli("doctor", "--network", "--json").json
     assert record["holds"] is True
     assert {row["outcomes"]["all"] for row in record["rows"]} == {"EPERM"}
+
+
+def test_a_lock_that_is_not_there_is_not_shown_as_one_that_leaks(
+    cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = {"none": "reached", "seccomp": "EPERM", "namespace": "reached", "all": "EPERM"}
+    probe = probes.Probe(name="tcp", title="TCP", outcomes=outcomes)
+    table = probes.ProbeTable(probes=(probe,), missing={"namespace": "not permitted"})
+    monkeypatch.setattr(probes, "run_probes", lambda: table)
+    outcome = cli("doctor", "--network")
+    lines = {line[:32].strip(): line[32:].split() for line in outcome.out.splitlines()}
+    assert lines["TCP"] == ["got", "out", "EPERM", "-", "EPERM"]
+    assert "namespace is not to be had here: not permitted" in outcome.out

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from qingyu.errors import SealError
 from qingyu.serve import seal
-from qingyu.serve.seal import Layer, SealStatus, seccomp
+from qingyu.serve.seal import Layer, SealStatus, probes, seccomp
 from qingyu.serve.seal.probes import Probe, ProbeTable, run_probes, titles
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the seal is for Linux")
@@ -365,6 +366,58 @@ print(len(sealed), file=sys.stderr)
             [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60
         )
         assert done.stderr.strip().endswith(str(count)), (words, done.stderr)
+
+
+def test_connections_somebody_left_open_are_closed() -> None:
+    """A lock cannot take an open socket away, so no verb keeps one it was started with."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        left = socket.create_connection(listener.getsockname())
+        peer, _ = listener.accept()
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        code = """
+import os, sys
+from qingyu.cli.main import lock
+read, write = os.pipe()
+lock(["serve"])
+os.fstat(read), os.fstat(write)      # what is no socket stays
+for number in map(int, sys.argv[1:]):
+    try:
+        os.fstat(number)
+        print("open")
+    except OSError:
+        print("closed")
+"""
+        with left, peer, datagrams:
+            numbers = (left.fileno(), datagrams.fileno())
+            printed = run(code, *map(str, numbers), pass_fds=numbers)
+    assert printed.split() == ["closed", "closed"]
+
+
+def test_generate_says_when_nothing_is_locked() -> None:
+    code = """
+import sys
+from qingyu.cli import main
+import qingyu.serve.seal as seal
+seal.prepare = lambda **_: None
+seal.seal = seal.status
+main.lock([sys.argv[1]])
+"""
+    for verb, said in (("generate", True), ("tokenize", False)):
+        command = [sys.executable, "-c", code, verb]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        assert ("NOT sealed" in done.stderr) is said, (verb, done.stderr)
+
+
+def test_a_lock_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def worker(layer: str, ports: object) -> dict[str, str]:
+        missing = {"missing": "not permitted"} if layer == "namespace" else {}
+        return {**dict.fromkeys(titles(), "EPERM" if layer == "all" else "reached"), **missing}
+
+    monkeypatch.setattr(probes, "_run_worker", worker)
+    found = run_probes()
+    assert found.holds
+    assert found.missing == {"namespace": "not permitted"}
+    assert found.as_dict()["missing"] == found.missing
 
 
 def test_the_program_itself_is_sealed() -> None:

@@ -147,9 +147,15 @@ def show_network(*, as_json: bool) -> None:
         widths = (32, 16, 12, 15, 12)
         print(_row(["", *(titles[layer] for layer in LAYERS)], widths))
         for probe in table.probes:
-            outcomes = [probe.outcomes[layer] for layer in LAYERS]
+            outcomes = [
+                # What gets out past a lock that is not there says nothing of the lock.
+                "-" if layer in table.missing else probe.outcomes[layer]
+                for layer in LAYERS
+            ]
             print(_row([probe.title, *(words.get(one, one) for one in outcomes)], widths))
         print()
+        for layer, why in table.missing.items():
+            print(pick(f"{layer} is not to be had here: {why}", f"此处没有 {layer}：{why}"))
         print(_verdict(table.holds, any(not probe.refused for probe in table.probes)))
     if not table.holds:
         raise typer.Exit(1)

@@ -18,7 +18,7 @@ import typer
 
 from qingyu import text
 from qingyu.cli import bench, chat, doctor, generate, inspect, models, serve, tokenize, usage
-from qingyu.cli.common import complain
+from qingyu.cli.common import complain, notice
 from qingyu.cli.help import Command, Group
 from qingyu.errors import QingyuError
 from qingyu.text import pick
@@ -131,6 +131,9 @@ def run(arguments: list[str], *, locked: bool = False) -> int:
 
 def lock(arguments: list[str]) -> None:
     """Seal this process unless its verb needs the network: only `pull` does."""
+    from qingyu.serve.seal.inherited import close_sockets
+
+    close_sockets()
     words = [word for word in arguments if not word.startswith("-")][:2]
     # Its probes lock processes of their own, and need an open one to compare with.
     probing = words[:1] == ["doctor"] and "--network" in arguments
@@ -142,7 +145,10 @@ def lock(arguments: list[str]) -> None:
         # A person at a terminal names files as they go, so all of them stay within reach.
         everything = [Path("/")]
         prepare(read=everything, write=everything)
-        seal()
+        found = seal()
+        if words[0] == "generate" and not found.sealed:
+            # `chat` and `serve` say how they stand when they begin; this has no such line.
+            notice(found.summary)
 
 
 def main() -> NoReturn:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import sys
 from pathlib import Path
 
 _NEW_USER = 0x10000000
@@ -19,6 +20,8 @@ _NEW_NETWORK = 0x40000000
 
 def enter() -> str:
     """Leave this machine's network. Raises OSError if the system does not let us."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "only Linux has it")
     if num_threads() != 1:
         raise OSError(errno.EINVAL, "threads run already")
     # Whoever may do without gets no user namespace: file owners stay what they are.

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qingyu.text import pick
@@ -30,6 +30,8 @@ LAYERS = ("none", "seccomp", "namespace", "all")
 _SECONDS = 1.0
 _REACHED = "reached"
 _ABSENT = "absent"
+# Among a worker's outcomes: why the lock it was to try alone is not there.
+_MISSING = "missing"
 _MPTCP = 262
 _MSG_FASTOPEN = 0x20000000
 # What a kernel without the feature says.
@@ -63,9 +65,10 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeTable:
-    """All ways out."""
+    """All ways out. missing: locks that could not be had here, and why."""
 
     probes: tuple[Probe, ...]
+    missing: dict[str, str] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -80,7 +83,7 @@ class ProbeTable:
         rows = [
             {"name": one.name, "title": one.title, "outcomes": one.outcomes} for one in self.probes
         ]
-        return {"holds": self.holds, "rows": rows}
+        return {"holds": self.holds, "missing": self.missing, "rows": rows}
 
 
 _ALWAYS = ("tcp", "udp", "libc", "child", "thread")
@@ -117,7 +120,8 @@ def run_probes() -> ProbeTable:
         )
         for name, title in titles().items()
     ]
-    return ProbeTable(probes=tuple(probes))
+    missing = {layer: found[layer][_MISSING] for layer in LAYERS[1:3] if _MISSING in found[layer]}
+    return ProbeTable(probes=tuple(probes), missing=missing)
 
 
 def _run_worker(layer: str, ports: Ports) -> dict[str, str]:
@@ -183,13 +187,16 @@ def _answer_udp(listener: socket.socket) -> None:
 
 def _worker(layer: str, ports: Ports) -> dict[str, str]:
     prepared = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    go, results = threading.Event(), {}
+    go = threading.Event()
+    results: dict[str, str] = {}
     if layer in ("namespace", "all"):
         # Only possible while there is one thread; so the thread comes after it, as in the server.
         from qingyu.serve.seal import namespace
 
-        with contextlib.suppress(OSError):
+        try:
             namespace.enter()
+        except OSError as error:
+            results[_MISSING] = error.strerror or str(error)
 
     def wait_and_try() -> None:
         go.wait()
@@ -200,8 +207,10 @@ def _worker(layer: str, ports: Ports) -> dict[str, str]:
     if layer in ("seccomp", "all"):
         from qingyu.serve.seal import seccomp
 
-        with contextlib.suppress(OSError):
+        try:
             seccomp.install()
+        except OSError as error:
+            results[_MISSING] = error.strerror or str(error)
     go.set()
     thread.join()
     results["tcp"] = _outcome(lambda: _tcp(ports["tcp"]))
@@ -303,6 +312,8 @@ def _child(port: int) -> None:
 
 
 def _io_uring() -> None:
+    if sys.platform != "linux":  # the number means another call there
+        raise OSError(errno.ENOSYS, "only Linux has it")
     libc = ctypes.CDLL(None, use_errno=True)
     parameters = ctypes.create_string_buffer(120)
     opened = libc.syscall(425, 4, parameters)

@@ -14,6 +14,7 @@ import ctypes
 import errno
 import os
 import struct
+import sys
 from dataclasses import dataclass
 
 _PR_SET_NO_NEW_PRIVS = 38
@@ -124,6 +125,8 @@ def program(machine: str) -> bytes:
 
 def install() -> str:
     """Put the filter on all threads; says what it refuses. Raises OSError if it cannot."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "only Linux has it")
     machine = os.uname().machine
     packed = program(machine)
     if struct.calcsize("P") != 8:
