@@ -239,6 +239,23 @@ def test_an_error_is_shown_in_its_place_with_the_servers_words(tab: Tab) -> None
     assert tab.page.locator(".version").count() == 0
 
 
+def test_an_answer_that_fills_the_context_is_not_offered_a_higher_limit(browser: Browser) -> None:
+    with serving({"Long": LONG * 9}, context=96) as server, opened(browser, server) as tab:
+        tab.ask("Long")
+        tab.finished()
+        expect(tab.last.locator(".notice")).to_contain_text("fills the model's context")
+        expect(tab.last.get_by_role("button", name="Raise the limit")).to_have_count(0)
+        tab.last.get_by_role("button", name="New chat").click()
+        expect(tab.page.locator(".welcome")).to_be_visible()
+        tab.page.locator("#open-settings").click()
+        tab.page.get_by_label("Most tokens in an answer").fill("5")
+        tab.page.get_by_role("button", name="Done").click()
+        tab.ask("Long")
+        tab.finished()
+        tab.last.get_by_role("button", name="Raise the limit").click()
+        expect(tab.page.get_by_label("Most tokens in an answer")).to_be_focused()
+
+
 def test_a_server_that_went_away_is_noticed_and_found_again(tab: Tab) -> None:
     tab.expected_errors = ("ERR_INTERNET_DISCONNECTED", "401")
     tab.page.context.set_offline(True)

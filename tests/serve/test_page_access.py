@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from qingyu.serve.seal.probes import titles
 from serve.browser import Tab, broken_markup, faint_text, opened, unnamed
 from serve.serving import Server, serving
 
@@ -216,6 +217,32 @@ def test_the_seal_shows_its_proof(browser: Browser, sealed: Server) -> None:
         # A locked process that got out is no proof, and does not look like one.
         expect(rows.nth(3).locator("td.bad")).to_have_count(1)
         expect(rows.nth(1).locator("td.good")).to_have_count(2)
+
+
+def test_the_proof_is_in_the_pages_language_not_the_servers(
+    browser: Browser, sealed: Server
+) -> None:
+    with opened(browser, sealed, locale="zh-CN") as tab:
+        tab.page.locator("#seal").click()
+        dialog = tab.page.get_by_role("dialog", name="封闭状态")
+        expect(dialog.get_by_role("row").nth(1)).to_contain_text("TCP 连接")
+        expect(dialog.locator(".layers li").first).to_contain_text("拒绝新建套接字")
+        tab.page.keyboard.press("Escape")
+
+
+def test_every_probe_has_words_of_the_page(browser: Browser, server: Server) -> None:
+    with opened(browser, server, locale="zh-CN") as tab:
+        script = """async (names) => {
+            const { sayOr } = await import("/page/words.js");
+            return names.map((name) => sayOr(`probe_${name}`, name));
+        }"""
+        names = list(titles())
+        left = [
+            name
+            for name, text in zip(names, tab.page.evaluate(script, names), strict=True)
+            if name == text
+        ]
+        assert left == ["io_uring"]  # a name that is the same in any language
 
 
 def test_an_open_server_says_so(browser: Browser, server: Server) -> None:

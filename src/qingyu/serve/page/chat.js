@@ -135,6 +135,7 @@ export class Chat {
 
   async stream(run, body) {
     const { chat, message, control } = run;
+    const limit = body.max_completion_tokens;
     const asked = performance.now();
     let first = 0;
     let last = 0;
@@ -164,6 +165,8 @@ export class Chat {
       }
     }
     message.status = finish === "length" ? "length" : "done";
+    // What ends before its own limit, or without one, ends where the context does.
+    message.full = finish === "length" && !(message.stats?.tokens >= limit);
   }
 }
 

@@ -61,6 +61,7 @@ const messages = new Messages(byId("messages"), byId("scroller"), {
     focusBox(); // the card that had the focus is gone
   },
   settings: (field) => sheet.open(current, field),
+  begin: () => startNew(),
   tryNow: () => chats.tryNow(current),
   greeting: () => say(HERE ? (panels.sealed ? "helloLine" : "helloHere") : "helloOpen", { model: panels.name }),
   atEnd: (near) => (byId("to-end").hidden = near || current?.leaf === null),

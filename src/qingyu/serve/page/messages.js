@@ -236,14 +236,12 @@ export class Messages {
       return [line("calm", say("busy", { seconds: message.wait }), textButton(say("tryNow"), () => this.actions.tryNow()))];
     if (message.status === "error")
       return [line("bad", message.error.text, textButton(say("retry"), () => this.actions.retry(message)))];
-    if (message.status === "length")
-      return [
-        line(
-          "calm",
-          say(message.schema ? "reachedLimitSchema" : "reachedLimit"),
-          textButton(say("raiseLimit"), () => this.actions.settings("max_tokens")),
-        ),
-      ];
+    if (message.status === "length") {
+      const [words, act, name] = message.full
+        ? ["contextFull", () => this.actions.begin(), "newChat"]
+        : ["reachedLimit", () => this.actions.settings("max_tokens"), "raiseLimit"];
+      return [line("calm", say(message.schema ? `${words}Schema` : words), textButton(say(name), act))];
+    }
     return [];
   }
 

@@ -6,7 +6,7 @@
 import { getJson, getText, readMetrics, settings } from "./api.js";
 import { byId, closeOutside, copyText, fillDialog, iconButton, make } from "./dom.js";
 import { icon } from "./icons.js";
-import { bytes, number, say } from "./words.js";
+import { bytes, number, say, sayOr } from "./words.js";
 
 const LOOK_EVERY = 2000; // milliseconds, while the model panel is open
 
@@ -169,7 +169,7 @@ const count = (value) => (value >= 1e9 ? `${number(value / 1e9, 2)} B` : value >
 
 function layerItem({ name, active, detail }) {
   const state = make("span", { class: "layer-state" }, say(active ? "layerOn" : "layerOff"));
-  const what = make("p", {}, active ? say("layerRefuses", { what: detail }) : detail);
+  const what = make("p", {}, active ? sayOr(`layer_${name}`, say("layerRefuses", { what: detail })) : detail);
   const text = make("div", {}, make("strong", {}, name), state, what);
   return make("li", { class: active ? "on" : "off" }, icon(active ? "check" : "cross"), text);
 }
@@ -182,7 +182,7 @@ function probeParts(probes) {
   }
   const head = make("tr", {}, ...["probe", "unlocked", "locked"].map((words) => make("th", { scope: "col" }, say(words))));
   const lines = probes.rows.map(({ name, title, outcomes }) =>
-    make("tr", {}, make("th", { scope: "row" }, title || name), outcome(outcomes.none, true), outcome(outcomes.all, false)),
+    make("tr", {}, make("th", { scope: "row" }, sayOr(`probe_${name}`, title || name)), outcome(outcomes.none, true), outcome(outcomes.all, false)),
   );
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...lines));
   return [make("p", { class: "help" }, say("probesText")), make("div", { class: "table probes", tabindex: 0, role: "region", "aria-label": say("probes") }, table)];

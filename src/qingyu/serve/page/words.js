@@ -70,6 +70,14 @@ const WORDS = {
     "The answer reached the token limit in the middle of the structure, so it is not complete JSON.",
     "回答在结构中途达到词元上限，因此不是完整的 JSON。",
   ],
+  contextFull: [
+    "The conversation fills the model's context, so the answer ends here. Begin a new chat.",
+    "对话已占满模型的上下文，回答到此为止。请开始新对话。",
+  ],
+  contextFullSchema: [
+    "The context is full in the middle of the structure, so it is not complete JSON. Begin a new chat.",
+    "上下文在结构中途占满，因此不是完整的 JSON。请开始新对话。",
+  ],
   raiseLimit: ["Raise the limit", "提高上限"],
   tokens: ["{count} tokens", "{count} 词元"],
   oneToken: ["1 token", "1 词元"],
@@ -161,6 +169,15 @@ const WORDS = {
   layers: ["Locks", "封锁层"],
   layerOn: ["active", "生效"],
   layerRefuses: ["refuses: {what}", "拒绝：{what}"],
+  layer_seccomp: [
+    "Refuses new sockets, connections, io_uring and foreign system calls.",
+    "拒绝新建套接字、发起连接、io_uring 和外来系统调用。",
+  ],
+  layer_namespace: ["The server is on a network with nothing on it.", "服务器处于一个空的网络中。"],
+  layer_landlock: [
+    "Refuses other processes, and all files but the model's and its own.",
+    "拒绝访问其他进程，以及模型和自身以外的所有文件。",
+  ],
   layerOff: ["not there", "不可用"],
   probes: ["Proof", "证明"],
   probesText: [
@@ -169,6 +186,16 @@ const WORDS = {
   ],
   probesNone: ["The probes have not been run. To run them:", "尚未运行探测。运行方法："],
   probe: ["Way out", "途径"],
+  probe_tcp: ["TCP connection", "TCP 连接"],
+  probe_udp: ["UDP datagram", "UDP 数据报"],
+  probe_ipv6: ["TCP over IPv6", "IPv6 上的 TCP"],
+  probe_dns: ["DNS query", "DNS 查询"],
+  probe_mptcp: ["Multipath TCP", "多路径 TCP"],
+  probe_fastopen: ["TCP fast open", "TCP 快速打开"],
+  probe_libc: ["Call of the C library", "C 库调用"],
+  probe_child: ["Child process", "子进程"],
+  probe_thread: ["Thread started before the lock", "上锁前启动的线程"],
+  probe_socket: ["Socket opened before the lock", "上锁前打开的套接字"],
   probeReached: ["got out", "可外连"],
   probeRefused: ["refused ({error})", "被拒绝（{error}）"],
   probeAbsent: ["not on this system", "本系统没有"],
@@ -251,6 +278,9 @@ export function say(key, values = {}) {
   if (!(key in WORDS)) throw new Error(`no words for ${key}`);
   return WORDS[key][place].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
+
+/** The words for something the server named, or the server's own where the page has none. */
+export const sayOr = (key, words) => (key in WORDS ? say(key) : words);
 
 export function sayAll(root) {
   for (const node of root.querySelectorAll("[data-say]")) node.textContent = say(node.dataset.say);
