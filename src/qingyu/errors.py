@@ -32,7 +32,11 @@ class QingyuError(Exception):
 
 
 class InvalidRequestError(QingyuError, ValueError):
-    """A parameter has a value it cannot have."""
+    """A parameter has a value it cannot have. Attribute: param, its name where it is one."""
+
+    def __init__(self, message: str = "", *, param: str | None = None) -> None:
+        self.param = param
+        super().__init__(message)
 
 
 class ConstraintError(InvalidRequestError):

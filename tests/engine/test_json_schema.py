@@ -24,7 +24,10 @@ LEAF = {"type": "integer"}
         ({"prefixItems": [LEAF, {"not": {}}]}, "#/prefixItems/1/not"),
         ({"items": [LEAF, {"not": {}}]}, "#/items/1/not"),
         ({"additionalProperties": {"dependentRequired": {}}}, "#/additionalProperties/dependen"),
-        ({"$ref": "#/$defs/a", "$defs": {"a": {"propertyNames": {}}}}, "#/$defs/a/propertyNames"),
+        (
+            {"$ref": "#/$defs/a", "$defs": {"a": {"propertyNames": {"maxLength": 2}}}},
+            "#/$defs/a/prop",
+        ),
         # Under these llguidance passes over keywords that the draft did not have.
         ({"$schema": "http://json-schema.org/draft-04/schema#", "contains": {}}, "#/contains"),
         ({"$schema": "http://json-schema.org/draft-06/schema#", "if": {}}, "#/if"),
@@ -57,6 +60,11 @@ def test_what_says_nothing_is_left_out() -> None:
     inner = {"type": "array", "uniqueItems": False, "$schema": draft}
     schema = {"$schema": draft, "nullable": False, "items": inner, "unevaluatedItems": True}
     assert prepared(schema) == {"items": {"type": "array"}}
+    # zod's records, pydantic's SecretStr and bytes.
+    record = {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": LEAF}
+    assert prepared(record) == {"type": "object", "additionalProperties": LEAF}
+    assert prepared({"type": "string", "format": "password"}) == {"type": "string"}
+    assert prepared({"type": "string", "format": "binary"}) == {"type": "string"}
     assert "uniqueItems" in inner, "the caller's schema is not touched"
 
 

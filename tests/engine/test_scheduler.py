@@ -93,6 +93,8 @@ def test_a_full_queue_refuses_with_the_numbers(model: Any, scheduler: Scheduler)
     with pytest.raises(QueueFullError, match="holds 2") as caught:
         scheduler.submit([1, 2], max_tokens=3)
     assert caught.value.retry_after >= 1
+    # Of the three that wait, one has a place already.
+    assert caught.value.waiting == 2
     gate.open()
     for job in jobs:
         finish(job)

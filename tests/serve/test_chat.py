@@ -342,3 +342,30 @@ def test_other_parts_than_text_are_refused_by_name(server: Server, part: dict[st
     assert error["param"] == "messages.0.content.1"
     assert part["type"] in error["message"]
     assert error["code"] == "unsupported_parameter"
+
+
+# What clients send back.
+
+
+def test_an_answer_comes_back_with_what_openais_client_made_of_it(server: Server) -> None:
+    """`chat.completions.parse` and `.stream` give messages with `parsed`, `parsed_arguments` and
+    `index`, and OpenAI's guides append them to the conversation as they are."""
+    function = {"name": "weather", "arguments": "{}", "parsed_arguments": {"city": None}}
+    call = {"id": "c1", "type": "function", "index": 0, "function": function}
+    parsed = {"role": "assistant", "content": "{}", "parsed": {"name": "Ann"}, "refusal": None}
+    calling = {"role": "assistant", "content": None, "tool_calls": [call], "parsed": None}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "18"}
+    question = {"role": "user", "content": "Hi"}
+    messages = [question, parsed, question, calling, result, question]
+    assert text_of(server, {"messages": messages, "tools": [TOOL]}) == ANSWERS["Hi"]
+
+
+def test_an_answer_that_was_a_refusal_comes_back_in_parts(server: Server) -> None:
+    refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
+    said = {"role": "assistant", "content": "No."}
+    question = {"role": "user", "content": "Hi"}
+    usages = [
+        answer(server, {"messages": [question, message, question]})["usage"]["prompt_tokens"]
+        for message in (refused, said)
+    ]
+    assert usages[0] == usages[1]

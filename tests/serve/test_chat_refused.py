@@ -59,7 +59,7 @@ def test_known_but_unsupported_fields_are_refused_by_name(server: Server, name: 
         {"user": "ann", "safety_identifier": "a", "prompt_cache_key": "k"},
         {"tools": [], "parallel_tool_calls": False, "tool_choice": "auto"},
         {"chat_template_kwargs": {"enable_thinking": False}},
-        {"response_format": {"type": "text"}},
+        {"response_format": {"type": "text"}, "metadata": {}},
         {"stop": None, "n": None, "seed": None, "logit_bias": None, "tools": None},
         {"stream": True, "stream_options": {"include_obfuscation": False}},
     ],
@@ -124,22 +124,82 @@ def test_wrong_values_are_refused_by_name(
     assert param in error["message"]
 
 
+NAMED: dict[str, Any] = {"type": "function", "function": {"name": "clock"}}
+UNIQUE = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
+
+
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "param", "words"),
     [
-        ({"max_tokens": 1, "max_completion_tokens": 1}, "max_completion_tokens"),
-        ({"top_logprobs": 2}, "logprobs"),
-        ({"stream_options": {"include_usage": True}}, "stream"),
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"tools": [TOOL], "response_format": {"type": "json_object"}}, "response_format"),
-        ({"tools": [TOOL, TOOL]}, "weather"),
-        ({"logit_bias": {"1000": 1}}, "1000"),
+        ({"max_tokens": 1, "max_completion_tokens": 1}, "max_tokens", "max_completion_tokens"),
+        ({"top_logprobs": 2}, "top_logprobs", "logprobs"),
+        ({"stream_options": {"include_usage": True}}, "stream_options", "stream"),
+        ({"tool_choice": "required"}, "tool_choice", "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": NAMED}, "tool_choice", "clock"),
+        (
+            {"tools": [TOOL], "response_format": {"type": "json_object"}},
+            "response_format",
+            "tools",
+        ),
+        ({"tools": [TOOL, TOOL]}, "tools", "weather"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "parameters": UNIQUE}}]},
+            "tools",
+            "uniqueItems",
+        ),
+        ({"logit_bias": {"1000": 1}}, "logit_bias", "1000"),
+        (
+            {"response_format": {"type": "lark", "grammar": "{}"}},
+            "response_format",
+            "Lark",
+        ),
     ],
 )
-def test_what_contradicts_itself_is_refused(
-    server: Server, fields: dict[str, Any], words: str
+def test_what_contradicts_itself_is_refused_by_name(
+    server: Server, fields: dict[str, Any], param: str, words: str
 ) -> None:
-    assert words in refusal(server, asks("Hi", **fields))["message"]
+    error = refusal(server, asks("Hi", **fields))
+    assert error["param"] == param
+    assert words in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "kind"),
+    [
+        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools.0.type", "custom"),
+        (
+            {
+                "tools": [TOOL],
+                "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}},
+            },
+            "tool_choice.type",
+            "allowed_tools",
+        ),
+    ],
+)
+def test_other_tools_than_functions_are_not_supported_rather_than_unknown(
+    server: Server, fields: dict[str, Any], param: str, kind: str
+) -> None:
+    error = refusal(server, asks("Hi", **fields))
+    assert (error["param"], error["code"]) == (param, "unsupported_parameter")
+    assert kind in error["message"]
+
+
+def test_an_empty_list_of_parts_is_called_that(server: Server) -> None:
+    error = refusal(server, {"messages": [{"role": "user", "content": []}]})
+    assert error["param"] == "messages.0.content"
+    assert "at least 1" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "content": [{"type": "refusal", "refusal": "No."}]},
+        {"role": "user", "content": "x", "parsed": {"a": 1}},
+    ],
+)
+def test_only_answers_have_what_answers_have(server: Server, message: dict[str, Any]) -> None:
+    assert refusal(server, {"messages": [message]})["param"] == "messages.0"
 
 
 def test_a_prompt_that_does_not_fit_says_the_numbers(server: Server) -> None:

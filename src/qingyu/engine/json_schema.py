@@ -41,6 +41,10 @@ _HARMLESS: dict[str, Any] = {
     "nullable": False,
     "propertyNames": True,
 }
+# Every name is a string; zod writes this of each record.
+_ANY_NAME: tuple[Any, ...] = ({}, {"type": "string"})
+# Formats that say how a text is shown or carried, not what it may be (OpenAPI, pydantic).
+_SHOWN_FORMATS = ("password", "binary", "path")
 _ONE = ("additionalProperties", "additionalItems")
 _NAMED = ("properties", "patternProperties")
 _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
@@ -211,6 +215,10 @@ def _refuse_unsupported(place: str, node: Node) -> None:
     for key in _UNSUPPORTED & node.keys():
         if key in _HARMLESS and node[key] is _HARMLESS[key]:
             del node[key]
+    if node.get("propertyNames") in _ANY_NAME:
+        del node["propertyNames"]
+    if node.get("format") in _SHOWN_FORMATS:
+        del node["format"]
     # In the order in which they stand, so that the first is named.
     for key in node:
         if key in _UNSUPPORTED:

@@ -195,7 +195,8 @@ class Sampler:
                     pick(
                         f"logit_bias has token {token}; the vocabulary has {self._vocab_size}",
                         f"logit_bias 中有词元 {token}；词表只有 {self._vocab_size} 个",
-                    )
+                    ),
+                    param="logit_bias",
                 )
         if not bias:
             return None

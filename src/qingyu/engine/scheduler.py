@@ -181,7 +181,8 @@ class Scheduler:
             full = self._waiting >= self.settings.max_waiting
             if full and self._waiting + len(self._running) >= self._places:
                 raise QueueFullError(
-                    waiting=self._waiting,
+                    # Those for whom there is a place are as good as in.
+                    waiting=self._waiting + len(self._running) - self.settings.max_running,
                     limit=self.settings.max_waiting,
                     retry_after=self._retry_after(),
                 )

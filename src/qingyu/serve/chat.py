@@ -30,7 +30,7 @@ from qingyu.serve.answers import (
 from qingyu.serve.chat_schema import UNSUPPORTED, ChatRequest, NamedChoice
 from qingyu.serve.fields import check_model, grammar_of, refuse_unsupported
 from qingyu.serve.limits import parse, read_json
-from qingyu.serve.problems import ApiError
+from qingyu.serve.problems import ApiError, about
 from qingyu.serve.service import Service
 from qingyu.serve.sse import DONE, EventStream, event
 from qingyu.serve.tools import Arguments, CallEnd, CallReader, CallStart, Event, Tool, ToolPlan
@@ -109,7 +109,10 @@ def _options(body: ChatRequest, plan: ToolPlan, service: Service) -> Options:
         options["max_tokens"] = most
     if body.logprobs:
         options["logprobs"] = body.top_logprobs or 0
-    grammar = grammar_of(body.response_format) or plan.grammar(service.model.tokenizer)
+    with about("response_format"):
+        grammar = grammar_of(body.response_format)
+    if grammar is None:
+        grammar = plan.grammar(service.model.tokenizer)
     if grammar is not None:
         options["constraint"] = grammar
     return options

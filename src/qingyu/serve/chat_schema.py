@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from qingyu.serve.fields import (
     MAX_TOKENS,
+    FunctionType,
     PenaltyFields,
     ResponseFormat,
     StreamOptions,
     Strict,
     Usage,
+    contradiction,
     refuse_part,
 )
 from qingyu.text import pick
@@ -28,7 +30,7 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "audio": (None,),
     "function_call": (None,),
     "functions": (None,),
-    "metadata": (None,),
+    "metadata": (None, {}),
     "modalities": (None, ["text"]),
     "moderation": (None,),
     "prediction": (None,),
@@ -40,6 +42,10 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "verbosity": (None, "medium"),
     "web_search_options": (None,),
 }
+
+
+def _kind(part: Any) -> Any:
+    return part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
 
 
 class TextPart(Strict):
@@ -54,26 +60,48 @@ class TextPart(Strict):
         return refuse_part(part, ("text",))
 
 
+class RefusalPart(Strict):
+    """A piece of an earlier answer that was a refusal."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+
+Part = Annotated[
+    Annotated[TextPart, Tag("text")] | Annotated[RefusalPart, Tag("refusal")],
+    Discriminator(lambda part: "refusal" if _kind(part) == "refusal" else "text"),
+]
+
+
 class FunctionCall(Strict):
-    """A function and its arguments as JSON text."""
+    """A function and its arguments as JSON text. parsed_arguments: what OpenAI's client made of
+    them; it sends that back with the message, and it says nothing new."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     arguments: str
+    parsed_arguments: Any = None
 
 
 class ToolCall(Strict):
-    """A call the assistant made."""
+    """A call the assistant made. index: its place, as streams have it."""
 
     id: Annotated[str, Field(max_length=128)]
     type: Literal["function"] = "function"
     function: FunctionCall
+    index: Annotated[int, Field(ge=0, le=MAX_TOKENS)] | None = None
+
+    def for_template(self) -> dict[str, Any]:
+        """As chat templates expect it."""
+        function = {"name": self.function.name, "arguments": self.function.arguments}
+        return {"id": self.id, "type": self.type, "function": function}
 
 
 class Message(Strict):
-    """One message of the conversation. Fields that only answers have may be there as null."""
+    """One message of the conversation. Fields that only answers have may be there as null.
+    parsed: what OpenAI's client made of the content, sent back with it."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | Annotated[list[TextPart], Field(min_length=1, max_length=1024)] | None = None
+    content: str | Annotated[list[Part], Field(min_length=1, max_length=1024)] | None = None
     name: Annotated[str, Field(max_length=64)] | None = None
     tool_calls: Annotated[list[ToolCall], Field(min_length=1, max_length=128)] | None = None
     tool_call_id: Annotated[str, Field(max_length=128)] | None = None
@@ -81,6 +109,7 @@ class Message(Strict):
     audio: None = None
     function_call: None = None
     annotations: Annotated[list[Any], Field(max_length=0)] | None = None
+    parsed: Any = None
 
     @model_validator(mode="after")
     def _complete(self) -> Message:
@@ -103,6 +132,16 @@ class Message(Strict):
                     "只有没有 content 的 assistant 消息可以有 refusal",
                 )
             )
+        refusing = isinstance(self.content, list) and any(
+            isinstance(part, RefusalPart) for part in self.content
+        )
+        if self.role != "assistant" and (refusing or self.parsed is not None):
+            raise ValueError(
+                pick(
+                    "only an assistant message has parts that are refusals, or parsed",
+                    "只有 assistant 消息可以有 refusal 部分或 parsed",
+                )
+            )
         if self.content is None and not (self.role == "assistant" and spoken):
             raise ValueError(pick("the message has no content", "消息没有 content"))
         return self
@@ -111,7 +150,9 @@ class Message(Strict):
     def text(self) -> str:
         """The content as one text."""
         if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
+            return "".join(
+                part.text if isinstance(part, TextPart) else part.refusal for part in self.content
+            )
         return self.content or self.refusal or ""
 
     def for_template(self) -> dict[str, Any]:
@@ -119,7 +160,7 @@ class Message(Strict):
         role = "system" if self.role == "developer" else self.role
         message: dict[str, Any] = {"role": role, "content": self.text}
         if self.tool_calls:
-            message["tool_calls"] = [call.model_dump() for call in self.tool_calls]
+            message["tool_calls"] = [call.for_template() for call in self.tool_calls]
         if self.tool_call_id is not None:
             message["tool_call_id"] = self.tool_call_id
         if self.name is not None:
@@ -139,7 +180,7 @@ class FunctionSpec(Strict):
 class ToolSpec(Strict):
     """A tool; functions are the only kind."""
 
-    type: Literal["function"]
+    type: FunctionType
     function: FunctionSpec
 
 
@@ -152,7 +193,7 @@ class FunctionName(Strict):
 class NamedChoice(Strict):
     """The one function that must be called."""
 
-    type: Literal["function"]
+    type: FunctionType
     function: FunctionName
 
 
@@ -180,27 +221,31 @@ class ChatRequest(PenaltyFields):
     @model_validator(mode="after")
     def _consistent(self) -> ChatRequest:
         if self.max_tokens and self.max_completion_tokens:
-            raise ValueError(
+            raise contradiction(
+                "max_tokens",
                 pick(
                     "max_tokens and max_completion_tokens were given together",
                     "max_tokens 与 max_completion_tokens 不能同时给出",
-                )
+                ),
             )
         if self.top_logprobs is not None and not self.logprobs:
-            raise ValueError(
-                pick("top_logprobs needs logprobs: true", "top_logprobs 需要 logprobs: true")
+            raise contradiction(
+                "top_logprobs",
+                pick("top_logprobs needs logprobs: true", "top_logprobs 需要 logprobs: true"),
             )
         if self.stream_options is not None and not self.stream:
-            raise ValueError(
-                pick("stream_options needs stream: true", "stream_options 需要 stream: true")
+            raise contradiction(
+                "stream_options",
+                pick("stream_options needs stream: true", "stream_options 需要 stream: true"),
             )
         constrained = self.response_format is not None and self.response_format.type != "text"
         if constrained and self.tools and self.tool_choice != "none":
-            raise ValueError(
+            raise contradiction(
+                "response_format",
                 pick(
                     "response_format and tools cannot be combined; leave one out",
                     "response_format 与 tools 不能同时使用；请去掉其一",
-                )
+                ),
             )
         return self
 

@@ -26,7 +26,7 @@ from qingyu.serve.completions_schema import (
 )
 from qingyu.serve.fields import check_model, grammar_of, refuse_unsupported
 from qingyu.serve.limits import parse, read_json
-from qingyu.serve.problems import ApiError
+from qingyu.serve.problems import ApiError, about
 from qingyu.serve.service import Service
 from qingyu.serve.sse import DONE, EventStream, event
 
@@ -45,7 +45,8 @@ async def completions(request: Request) -> Response:
     options["max_tokens"] = body.max_tokens or DEFAULT_MAX_TOKENS
     if body.logprobs is not None:
         options["logprobs"] = body.logprobs
-    grammar = grammar_of(body.response_format)
+    with about("response_format"):
+        grammar = grammar_of(body.response_format)
     if grammar is not None:
         options["constraint"] = grammar
     size = sum(len(prompt) for prompt in prompts)

@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
-from qingyu.serve.fields import MAX_TOKENS, PenaltyFields, ResponseFormat, StreamOptions, Usage
+from qingyu.serve.fields import (
+    MAX_TOKENS,
+    PenaltyFields,
+    ResponseFormat,
+    StreamOptions,
+    Usage,
+    contradiction,
+)
 from qingyu.text import pick
 
 MAX_PROMPTS = 64
@@ -60,22 +67,25 @@ class CompletionRequest(PenaltyFields):
     @model_validator(mode="after")
     def _consistent(self) -> CompletionRequest:
         if self.best_of is not None and self.best_of != (self.n or 1):
-            raise ValueError(
+            raise contradiction(
+                "best_of",
                 pick(
                     f"best_of is {self.best_of}; only the value of n is supported",
                     f"best_of 为 {self.best_of}；只支持与 n 相同的值",
-                )
+                ),
             )
         if self.echo and self.logprobs is not None:
-            raise ValueError(
+            raise contradiction(
+                "echo",
                 pick(
                     "echo with logprobs is not supported: the prompt's own are not computed",
                     "不支持 echo 与 logprobs 同用：不计算提示自身的概率",
-                )
+                ),
             )
         if self.stream_options is not None and not self.stream:
-            raise ValueError(
-                pick("stream_options needs stream: true", "stream_options 需要 stream: true")
+            raise contradiction(
+                "stream_options",
+                pick("stream_options needs stream: true", "stream_options 需要 stream: true"),
             )
         return self
 

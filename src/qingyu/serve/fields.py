@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from qingyu.engine.constraint import Grammar
@@ -41,6 +41,30 @@ def refuse_part(part: Any, known: Collection[str]) -> Any:
             },
         )
     return part
+
+
+def _function_only(kind: Any) -> Any:
+    if isinstance(kind, str) and kind != "function":
+        raise PydanticCustomError(
+            "unsupported",
+            "{message}",
+            {
+                "message": pick(
+                    f"the type {kind[:40]!r} is not supported; only function is",
+                    f"不支持类型 {kind[:40]!r}；只支持 function",
+                )
+            },
+        )
+    return kind
+
+
+# Of a tool, or of the choice of one.
+FunctionType = Annotated[Literal["function"], BeforeValidator(_function_only)]
+
+
+def contradiction(field: str, message: str) -> PydanticCustomError:
+    """To raise when a field cannot be what it is beside another."""
+    return PydanticCustomError("contradiction", "{message}", {"message": message, "field": field})
 
 
 class Strict(BaseModel):

@@ -26,7 +26,7 @@ Body = TypeVar("Body", bound=BaseModel)
 # No field of the API is longer; Python would refuse 4,300 digits with an error of its own.
 _LONGEST_NUMBER = 400
 # Kinds of validation errors that say more than others.
-_TELLING = {"unsupported": 2, "extra_forbidden": 1}
+_TELLING = {"unsupported": 2, "extra_forbidden": 1, "string_type": -1}
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -216,10 +216,12 @@ def check_texts(value: Any) -> None:
 
 def _first(error: ValidationError, data: Any) -> ApiError:
     """The most telling of a validation's errors as one sentence."""
-    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    errors = error.errors(include_url=False, include_input=False)
     # Of a union's alternatives the one that came furthest says most.
     worst = max(errors, key=lambda one: (_TELLING.get(one["type"], 0), len(one["loc"])))
     path = ".".join(_path(worst["loc"], data, missing=worst["type"] == "missing"))
+    if worst["type"] == "contradiction":
+        return ApiError(400, worst["msg"], param=worst["ctx"]["field"], code="invalid_value")
     message = worst["msg"].removeprefix("Value error, ")
     code = "invalid_value"
     if worst["type"] == "extra_forbidden":

@@ -8,8 +8,9 @@ Every error a handler can meet becomes one of these; nothing internal is ever sh
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -90,9 +91,20 @@ def from_qingyu(error: QingyuError, *, param: str | None = None) -> ApiError:
             code="out_of_memory",
             headers={"Retry-After": "5"},
         )
-    if isinstance(error, (InvalidRequestError, TemplateError)):
+    if isinstance(error, InvalidRequestError):
+        return ApiError(400, message, param=error.param or param, code="invalid_value")
+    if isinstance(error, TemplateError):
         return ApiError(400, message, param=param, code="invalid_value")
     return ApiError(500, message, kind="server_error", code="engine_error")
+
+
+@contextlib.contextmanager
+def about(field: str) -> Iterator[None]:
+    """What turns out to be invalid within is an error that names the field."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        raise from_qingyu(error, param=field) from None
 
 
 def unexpected() -> ApiError:

@@ -29,7 +29,7 @@ from qingyu.serve.answers import (
 )
 from qingyu.serve.fields import JsonObjectFormat, check_model, refuse_unsupported
 from qingyu.serve.limits import parse, read_json
-from qingyu.serve.problems import ApiError
+from qingyu.serve.problems import ApiError, about
 from qingyu.serve.responses_schema import (
     UNSUPPORTED,
     FunctionChoice,
@@ -108,7 +108,8 @@ def _options(body: ResponsesRequest, plan: ToolPlan, service: Service) -> Option
     if isinstance(wanted, JsonObjectFormat):
         grammar = Grammar.json_object()
     elif isinstance(wanted, SchemaFormat):
-        grammar = Grammar.json_schema(wanted.schema_)
+        with about("text.format"):
+            grammar = Grammar.json_schema(wanted.schema_)
     if grammar is not None:
         options["constraint"] = grammar
     return options

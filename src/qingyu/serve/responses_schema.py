@@ -14,10 +14,12 @@ from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, model
 from qingyu.serve.chat_schema import MAX_MESSAGES
 from qingyu.serve.fields import (
     MAX_TOKENS,
+    FunctionType,
     JsonObjectFormat,
     SamplingFields,
     Strict,
     TextFormat,
+    contradiction,
     no_obfuscation,
     refuse_part,
 )
@@ -36,7 +38,7 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "prompt": (None,),
     "prompt_cache_options": (None,),
     "prompt_cache_retention": (None,),
-    "reasoning": (None,),
+    "reasoning": (None, {}),
     "service_tier": (None, "auto", "default"),
     "store": (None, False),
     "truncation": (None, "disabled"),
@@ -143,7 +145,7 @@ class TextOptions(Strict):
 class FunctionTool(Strict):
     """A function the model may call. Arguments always follow the schema, strict or not."""
 
-    type: Literal["function"]
+    type: FunctionType
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
     description: Annotated[str, Field(max_length=65536)] | None = None
     parameters: dict[str, Any] | None = None
@@ -153,7 +155,7 @@ class FunctionTool(Strict):
 class FunctionChoice(Strict):
     """The one function that must be called."""
 
-    type: Literal["function"]
+    type: FunctionType
     name: Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -192,11 +194,12 @@ class ResponsesRequest(SamplingFields):
         wanted = self.text.format if self.text else None
         constrained = wanted is not None and wanted.type != "text"
         if constrained and self.tools and self.tool_choice != "none":
-            raise ValueError(
+            raise contradiction(
+                "text.format",
                 pick(
                     "text.format and tools cannot be combined; leave one out",
                     "text.format 与 tools 不能同时使用；请去掉其一",
-                )
+                ),
             )
         return self
 

@@ -127,7 +127,8 @@ class ToolPlan:
                 pick(
                     f"there are {len(tools)} tools; at most {MAX_TOOLS} are possible",
                     f"工具有 {len(tools)} 个；最多 {MAX_TOOLS} 个",
-                )
+                ),
+                param="tools",
             )
         names: set[str] = set()
         for tool in tools:
@@ -136,23 +137,27 @@ class ToolPlan:
                     pick(
                         f"the tool name {tool.name[:80]!r} is not 1 to 64 of a-z A-Z 0-9 _ -",
                         f"工具名 {tool.name[:80]!r} 应为 1 到 64 个 a-z A-Z 0-9 _ - 字符",
-                    )
+                    ),
+                    param="tools",
                 )
             if tool.name in names:
                 raise InvalidRequestError(
-                    pick(f"two tools are called {tool.name!r}", f"有两个工具名为 {tool.name!r}")
+                    pick(f"two tools are called {tool.name!r}", f"有两个工具名为 {tool.name!r}"),
+                    param="tools",
                 )
             names.add(tool.name)
         if choice not in ("none", "auto") and not tools:
             raise InvalidRequestError(
-                pick("tool_choice asks for a call, but there are no tools", "要求调用，却没有工具")
+                pick("tool_choice asks for a call, but there are no tools", "要求调用，却没有工具"),
+                param="tool_choice",
             )
         if function is not None and function not in names:
             raise InvalidRequestError(
                 pick(
                     f"tool_choice names {function[:80]!r}, which is not among the tools",
                     f"tool_choice 指定的 {function[:80]!r} 不在工具之中",
-                )
+                ),
+                param="tool_choice",
             )
         style = None if template is None else style_of(template.source)
         written: dict[str, Any] = {"style": style or HERMES, "native": style is not None}
@@ -333,7 +338,8 @@ def _arguments_schema(tool: Tool) -> dict[str, Any]:
                 f"the parameters of the tool {tool.name!r} have the type {schema['type']!r};"
                 " arguments are always an object",
                 f"工具 {tool.name!r} 的 parameters 类型为 {schema['type']!r}；参数必须是对象",
-            )
+            ),
+            param="tools",
         )
     if not tool.parameters or ("properties" in schema and schema.keys().isdisjoint(_JOINED)):
         schema.setdefault("additionalProperties", False)
@@ -341,7 +347,8 @@ def _arguments_schema(tool: Tool) -> dict[str, Any]:
         return prepared(schema)
     except ConstraintError as error:
         raise ConstraintError(
-            pick(f"the tool {tool.name!r}: {error}", f"工具 {tool.name!r}：{error}")
+            pick(f"the tool {tool.name!r}: {error}", f"工具 {tool.name!r}：{error}"),
+            param="tools",
         ) from None
 
 
