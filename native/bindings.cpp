@@ -66,8 +66,8 @@ const Format& format_of(int type) {
 struct GuardedContext {
   Context context;
   std::mutex busy;
-  GuardedContext(std::shared_ptr<const Model> model, int max_tokens, int threads)
-      : context(std::move(model), max_tokens, threads) {}
+  GuardedContext(std::shared_ptr<const Model> model, int max_tokens, int threads, int activation_bits)
+      : context(std::move(model), max_tokens, threads, activation_bits) {}
   std::unique_lock<std::mutex> enter() {
     std::unique_lock<std::mutex> lock(busy, std::try_to_lock);
     if (!lock) throw std::invalid_argument("the context is in use by another thread");
@@ -214,13 +214,14 @@ NB_MODULE(_native, m) {
       .def("build", [](ModelBuilder& self) { return std::const_pointer_cast<Model>(self.build()); });
 
   nb::class_<GuardedContext>(m, "NativeContext")
-      .def("__init__", [](GuardedContext* self, std::shared_ptr<Model> model, int max_tokens, int threads) {
-        new (self) GuardedContext(std::move(model), max_tokens, threads);
-      }, "model"_a, nb::kw_only(), "max_tokens"_a, "threads"_a)
+      .def("__init__", [](GuardedContext* self, std::shared_ptr<Model> model, int max_tokens, int threads, int activation_bits) {
+        new (self) GuardedContext(std::move(model), max_tokens, threads, activation_bits);
+      }, "model"_a, nb::kw_only(), "max_tokens"_a, "threads"_a, "activation_bits"_a = 8)
       .def_prop_ro("page_tokens", [](const GuardedContext&) { return kPageTokens; })
       .def_prop_ro("pages_total", [](GuardedContext& self) { return self.context.pages.total(); })
       .def_prop_ro("pages_free", [](GuardedContext& self) { return self.context.pages.free(); })
       .def_prop_ro("threads", [](GuardedContext& self) { return self.context.threads(); })
+      .def_prop_ro("activation_bits", [](GuardedContext& self) { return self.context.activation_bits(); })
       .def("create", [](GuardedContext& self) { auto lock = self.enter(); return self.context.pages.create(); })
       .def("length", [](GuardedContext& self, int sequence) { auto lock = self.enter(); return self.context.pages.length(sequence); }, "sequence"_a)
       .def("forward", &forward, "tokens"_a.noconvert(), "sequences"_a.noconvert(), "outputs"_a.noconvert())

@@ -294,6 +294,7 @@ def fake_model(
     page_tokens: int = 8,
     file_hash: str = "ab" * 32,
     instruction_set: str = "portable",
+    activation_bits: int = 8,
 ) -> Any:
     """A `qingyu.Model` over the fake core. `answers`: see `scripted`."""
     from qingyu.engine.model import Model
@@ -316,6 +317,7 @@ def fake_model(
         kv_bytes_per_token=native.kv_bytes_per_token,
         instruction_set=instruction_set,
         threads=1,
+        activation_bits=activation_bits,
         has_template=template,
         tensor_types={"F32": 1},
     )

@@ -46,8 +46,10 @@ size_t stride_of(int n) { return static_cast<size_t>(n / kLanes | 1) * kLanes; }
 
 }  // namespace
 
-Context::Context(std::shared_ptr<const Model> model, int max_tokens, int threads)
-    : pages(*model, max_tokens), model_(std::move(model)), threads_(threads) {
+Context::Context(std::shared_ptr<const Model> model, int max_tokens, int threads, int activation_bits)
+    : pages(*model, max_tokens), model_(std::move(model)), threads_(threads), twice_(activation_bits == 16) {
+  if (activation_bits != 8 && activation_bits != 16)
+    throw std::invalid_argument("activation_bits is " + std::to_string(activation_bits) + ", not 8 or 16");
   if (threads < 1 || threads > 1024)
     throw std::invalid_argument("threads is " + std::to_string(threads) + ", not in 1..1024");
   const Config& c = model_->config;
@@ -64,6 +66,11 @@ Context::Context(std::shared_ptr<const Model> model, int max_tokens, int threads
       m.sine = cut.take<float>(static_cast<size_t>(c.rope_size / 2));
       m.half = cut.take<uint16_t>(static_cast<size_t>(c.head_size));
       cut_activations(cut, 1, static_cast<size_t>(widest_), m.activations);
+      if (twice_) {
+        cut_activations(cut, 1, static_cast<size_t>(widest_), m.rest);
+        m.remainder = cut.take<float>(static_cast<size_t>(widest_));
+        m.panel = cut.take<float>(static_cast<size_t>(kMicroBatch) * kLanes);
+      }
       if (!pass) m.memory = Mapping(cut.at, false);
     }
   }
@@ -92,6 +99,7 @@ void Context::make_room(int tokens) {
     cosine_ = cut.take<float>(n * static_cast<size_t>(c.rope_size / 2));
     sine_ = cut.take<float>(n * static_cast<size_t>(c.rope_size / 2));
     cut_activations(cut, n, static_cast<size_t>(widest_), shared_);
+    if (twice_) cut_activations(cut, n, static_cast<size_t>(widest_), rest_);
     if (!pass) memory = Mapping(cut.at);
   }
   memory_ = std::move(memory);
@@ -158,6 +166,7 @@ struct Context::Pass {
   const size_t inner = stride_of(c.feed_forward_size);
   Share tokens = share_of(count);  // of the active rows
   Activations input = single ? own.activations : context.shared_;  // the same buffers for all
+  Activations rest = single ? own.rest : context.rest_;            // with 16 bits only
 
   Share share_of(int rows_to_share) const {
     return Share(rows_to_share, single ? 0 : member, single ? 1 : team.size);
@@ -166,10 +175,20 @@ struct Context::Pass {
   float* x(int t) const { return single ? own.x : context.x_ + width * static_cast<size_t>(t); }
 
   void start_input(int num_tokens, int columns, unsigned needs) {
-    input.tokens = num_tokens;
-    input.columns = columns;
-    input.tile = k.tile;
+    for (Activations* a : {&input, &rest}) {
+      a->tokens = num_tokens;
+      a->columns = columns;
+      a->tile = k.tile;
+    }
     input.needs = needs;
+    rest.needs = needs & ~kNeedFloats;
+  }
+
+  void set_input(int i, const float* from) {  // token i's row
+    k.prepare(from, 0, i, i + 1, input);
+    if (!context.twice_ || !rest.needs) return;
+    k.remainder(from, input, i, own.remainder);
+    k.prepare(own.remainder, 0, i, i + 1, rest);
   }
 
   void embed() {
@@ -197,7 +216,7 @@ struct Context::Pass {
     start_input(num_active, c.embedding_size, needs);
     for (int i = tokens.first; i < tokens.last; i++) {
       k.rms_norm(x(row(i)), weight.data, c.embedding_size, c.norm_epsilon, own.normed);
-      k.prepare(own.normed, 0, i, i + 1, input);
+      set_input(i, own.normed);
     }
     if (!single) team.barrier();
   }
@@ -205,14 +224,26 @@ struct Context::Pass {
   void attended_input(unsigned needs) {
     start_input(num_active, c.num_heads * c.head_size, needs);
     for (int i = tokens.first; i < tokens.last; i++)
-      k.prepare(context.attended_ + q_width * static_cast<size_t>(row(i)), 0, i, i + 1, input);
+      set_input(i, context.attended_ + q_width * static_cast<size_t>(row(i)));
     if (!single) team.barrier();
   }
 
   void inner_input(unsigned needs) {
     start_input(num_active, c.feed_forward_size, needs);
-    k.prepare(context.gate_, inner, tokens.first, tokens.last, input);
+    for (int i = tokens.first; i < tokens.last; i++) set_input(i, context.gate_ + inner * static_cast<size_t>(i));
     if (!single) team.barrier();
+  }
+
+  // The rows of panels [first, last), as Kernels::matmul.
+  void multiply_panels(const Matrix& matrix, int first, int last, float* y, size_t stride) {
+    k.matmul(matrix, input, first, last, y, stride, own.matrix_scratch);
+    if (!context.twice_ || is_float(*matrix.format)) return;
+    for (int p = first; p < last; p++) {
+      const int row = p * kLanes, rows = std::min(kLanes, matrix.rows - row);
+      k.matmul(matrix, rest, p, p + 1, own.panel - row, kLanes, own.matrix_scratch);
+      for (int t = 0; t < rest.tokens; t++)
+        for (int i = 0; i < rows; i++) y[stride * static_cast<size_t>(t) + static_cast<size_t>(row + i)] += own.panel[t * kLanes + i];
+    }
   }
 
   // This member's share of the rows of several matrices with one input.
@@ -230,7 +261,7 @@ struct Context::Pass {
     for (const Product& p : products) {
       const int panels = p.matrix->panels();
       const int first = std::max(share.first - before, 0), last = std::min(share.last - before, panels);
-      if (first < last) k.matmul(*p.matrix, input, first, last, p.y, p.stride, own.matrix_scratch);
+      if (first < last) multiply_panels(*p.matrix, first, last, p.y, p.stride);
       before += panels;
     }
   }
@@ -313,8 +344,8 @@ struct Context::Pass {
   void feed_forward(const Layer& layer) {
     const Share share(layer.gate.panels(), member, team.size);
     if (share.first == share.last) return;
-    k.matmul(layer.gate, input, share.first, share.last, context.gate_, inner, own.matrix_scratch);
-    k.matmul(layer.up, input, share.first, share.last, context.up_, inner, own.matrix_scratch);
+    multiply_panels(layer.gate, share.first, share.last, context.gate_, inner);
+    multiply_panels(layer.up, share.first, share.last, context.up_, inner);
     const size_t first = static_cast<size_t>(share.first * kLanes);
     for (int i = 0; i < num_active; i++)
       k.silu_multiply(context.gate_ + inner * static_cast<size_t>(i) + first,
@@ -327,12 +358,12 @@ struct Context::Pass {
     const Share share = share_of(num_outputs);
     for (int i = share.first; i < share.last; i++) {
       k.rms_norm(x(outputs[i]), model.output_norm.data, c.embedding_size, c.norm_epsilon, own.normed);
-      k.prepare(own.normed, 0, i, i + 1, input);
+      set_input(i, own.normed);
     }
     if (!single) team.barrier();
     const Share panels(model.head.panels(), member, team.size);
     const size_t vocab = static_cast<size_t>(c.vocab_size);
-    k.matmul(model.head, input, panels.first, panels.last, logits, vocab, own.matrix_scratch);
+    if (panels.first < panels.last) multiply_panels(model.head, panels.first, panels.last, logits, vocab);
     if (c.logit_scale != 1) {
       const int last = std::min(panels.last * kLanes, c.vocab_size);
       for (int i = 0; i < num_outputs; i++)

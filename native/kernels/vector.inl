@@ -58,6 +58,14 @@ void to_half(const float* x, uint16_t* out, int n) {
 
 // ---- activations
 
+// Where block b of token t lies among the blocks of all tokens.
+inline size_t block_at(const Activations& a, int t, int b) {
+  const int tile_start = t / a.tile * a.tile;
+  const int width = a.tokens - tile_start < a.tile ? a.tokens - tile_start : a.tile;
+  return static_cast<size_t>(tile_start) * static_cast<size_t>(a.columns / kBlock) +
+         static_cast<size_t>(b * width + t - tile_start);
+}
+
 void prepare(const float* x, size_t stride, int first, int last, Activations& out) {
   const int blocks = out.columns / kBlock;
   for (int t = first; t < last; t++) {
@@ -71,8 +79,7 @@ void prepare(const float* x, size_t stride, int first, int last, Activations& ou
     }
     if (!(out.needs & ~kNeedFloats)) continue;
     for (int b = 0; b < blocks; b++) {
-      const size_t at = static_cast<size_t>(tile_start) * static_cast<size_t>(blocks) +
-                        static_cast<size_t>(b * width + in_tile);
+      const size_t at = block_at(out, t, b);
       const F v0 = f_load(row + b * kBlock), v1 = f_load(row + b * kBlock + 16);
       const float largest = f_highest(f_max(f_abs(v0), f_abs(v1)));
       const float scale = largest / 127.0f;
@@ -97,6 +104,16 @@ void prepare(const float* x, size_t stride, int first, int last, Activations& ou
         out.sums[1][2 * at + 1] = scale * static_cast<float>(sum[1]);
       }
     }
+  }
+}
+
+void remainder(const float* x, const Activations& quantized, int token, float* rest) {
+  for (int b = 0; b < quantized.columns / kBlock; b++) {
+    const size_t at = block_at(quantized, token, b);
+    const F minus_scale = f_set(-quantized.scale[at]);
+    const uint8_t* codes = reinterpret_cast<const uint8_t*>(quantized.codes + at * kBlock);
+    for (int i = 0; i < kBlock; i += kLanes)
+      f_store(rest + b * kBlock + i, f_fma(f_signed_bytes(codes + i), minus_scale, f_load(x + b * kBlock + i)));
   }
 }
 
@@ -226,4 +243,4 @@ void attention(const AttentionTile& a) {
   }
 }
 
-const Kernels kTable = {kName, kTile, matmul, prepare, attention, rms_norm, silu_multiply, add, rope, to_half};
+const Kernels kTable = {kName, kTile, matmul, prepare, remainder, attention, rms_norm, silu_multiply, add, rope, to_half};

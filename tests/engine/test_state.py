@@ -57,6 +57,12 @@ def test_another_instruction_set_is_named(tmp_path: Path) -> None:
         fake_model(instruction_set="avx2").load_state(path)
 
 
+def test_other_activations_are_named(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    with pytest.raises(StateError, match="activation_bits=8"):
+        fake_model(activation_bits=16).load_state(path)
+
+
 def test_sizes_that_do_not_fit(tmp_path: Path) -> None:
     path = saved(tmp_path)
     with pytest.raises(ContextFullError):
@@ -147,6 +153,7 @@ def test_hostile_headers(tmp_path: Path, fields: dict[str, object]) -> None:
     header = {
         "model_sha256": "ab" * 32,
         "instruction_set": "portable",
+        "activation_bits": 8,
         "kv_bytes_per_token": 8,
         "num_tokens": 0,
         "payload_bytes": 0,
@@ -154,7 +161,7 @@ def test_hostile_headers(tmp_path: Path, fields: dict[str, object]) -> None:
     }
     text = json.dumps(header).encode()
     path = tmp_path / "s"
-    path.write_bytes(struct.pack("<8sII", b"QINGYUKV", 1, len(text)) + text + bytes(32))
+    path.write_bytes(struct.pack("<8sII", b"QINGYUKV", 2, len(text)) + text + bytes(32))
     with pytest.raises(StateError, match="damaged"):
         read_state(path)
 
@@ -162,7 +169,7 @@ def test_hostile_headers(tmp_path: Path, fields: dict[str, object]) -> None:
 @pytest.mark.parametrize("text", [b"[" * 60_000, b"null", b"[]", b"{", b"\xff"])
 def test_headers_that_are_none(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "s"
-    path.write_bytes(struct.pack("<8sII", b"QINGYUKV", 1, len(text)) + text + bytes(32))
+    path.write_bytes(struct.pack("<8sII", b"QINGYUKV", 2, len(text)) + text + bytes(32))
     with pytest.raises(StateError, match="damaged"):
         read_state(path)
 
@@ -191,6 +198,7 @@ def test_whole_files_whose_content_does_not_fit(
     header = StateHeader(
         model_sha256="ab" * 32,
         instruction_set="portable",
+        activation_bits=8,
         kv_bytes_per_token=8,
         num_tokens=len(tokens),
         payload_bytes=len(payload),

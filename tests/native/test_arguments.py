@@ -184,6 +184,12 @@ def test_threads_that_cannot_be(model, threads: int) -> None:
         _native.NativeContext(model, max_tokens=64, threads=threads)
 
 
+@pytest.mark.parametrize("bits", [0, 4, 32])
+def test_activation_bits_that_cannot_be(model, bits: int) -> None:
+    with pytest.raises(ValueError, match="activation_bits"):
+        _native.NativeContext(model, max_tokens=64, threads=1, activation_bits=bits)
+
+
 @pytest.mark.parametrize("max_tokens", [0, -1, -(2**31)])
 def test_context_sizes_that_cannot_be(model, max_tokens: int) -> None:
     with pytest.raises(ValueError, match="max_tokens"):

@@ -204,3 +204,14 @@ def test_reused_pages_hold_nothing_of_the_last_owner(model, tokens, whole) -> No
         ours = forward(context, (tokens + shift) % model.vocab_size, sequence=sequence)
         context.drop(sequence)
     assert np.array_equal(ours, whole)
+
+
+@pytest.mark.parametrize("size", [1, 2, 13, 33])
+def test_sixteen_bit_activations_in_chunks(model, tokens, size: int) -> None:
+    whole = run(model, tokens, activation_bits=16)
+    context = _native.NativeContext(model, max_tokens=2048, threads=2, activation_bits=16)
+    assert context.activation_bits == 16
+    assert np.array_equal(chunked(context, tokens, size, sequence=context.create()), whole)
+    wanted = [0, 31, 32, 139]
+    ours = forward(context, tokens, sequence=context.create(), outputs=wanted)
+    assert np.array_equal(ours, whole[wanted])

@@ -49,3 +49,15 @@ def test_same_logits_as_portable(reference, family: str, kind: T, instruction_se
     context = _native.NativeContext(other, max_tokens=80, threads=1)
     one_by_one = chunked(context, tokens, 1, sequence=context.create())
     assert np.array_equal(one_by_one, whole)
+
+
+@pytest.mark.parametrize("instruction_set", SETS)
+@pytest.mark.parametrize("kind", [T.F16, T.Q4_1, T.Q6_K], ids=lambda kind: kind.name)
+def test_same_logits_with_sixteen_bit_activations(reference, kind: T, instruction_set: str) -> None:
+    model = reference("llama", kind)
+    tokens = np.random.default_rng(5).integers(0, model.shape.vocab_size, 40)
+    logits = [
+        run(build(model, instruction_set=one), tokens, activation_bits=16)
+        for one in ("portable", instruction_set)
+    ]
+    assert np.array_equal(*logits)

@@ -52,6 +52,15 @@ def test_family_and_type(reference, family: str, kind: T) -> None:
     assert error.kl < (1e-6 if kind in FLOATS else 5e-3), error
 
 
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_sixteen_bit_activations(reference, kind: T) -> None:
+    """With two rounds of int8, quantized weights are as near to the truth as float ones."""
+    model = reference("llama", kind)
+    tokens = tokens_for(model)
+    ours = run(build(model), tokens, activation_bits=16)
+    assert distance(ours, model.logits(tokens)).kl < 1e-6
+
+
 @pytest.mark.parametrize("kind", [T.F32, T.Q4_0], ids=lambda kind: kind.name)
 def test_long_sequence(reference, kind: T) -> None:
     """600 positions: many pages, and angles far from zero."""

@@ -55,8 +55,14 @@ def chunked(
 
 
 def run(
-    model: _native.NativeModel, tokens: Sequence[int] | np.ndarray, *, threads: int = 1
+    model: _native.NativeModel,
+    tokens: Sequence[int] | np.ndarray,
+    *,
+    threads: int = 1,
+    activation_bits: int = 8,
 ) -> np.ndarray:
     """Logits float32 [n, vocab] of a fresh sequence in one call."""
-    context = _native.NativeContext(model, max_tokens=len(tokens) + 1, threads=threads)
+    context = _native.NativeContext(
+        model, max_tokens=len(tokens) + 1, threads=threads, activation_bits=activation_bits
+    )
     return forward(context, tokens, sequence=context.create())

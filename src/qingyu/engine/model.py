@@ -352,6 +352,7 @@ class Model:
         return StateHeader(
             model_sha256=self._file_hash(),
             instruction_set=self.info.instruction_set,
+            activation_bits=self.info.activation_bits,
             kv_bytes_per_token=self.info.kv_bytes_per_token,
             num_tokens=num_tokens,
             payload_bytes=payload_bytes,

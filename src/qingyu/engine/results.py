@@ -145,4 +145,5 @@ class ModelInfo:
     threads: int
     has_template: bool
     tensor_types: Mapping[str, int]
+    activation_bits: int = 8
     load_seconds: float = 0.0

@@ -5,7 +5,8 @@
 
     8 bytes  "QINGYUKV"
     u32 u32  version, length of the header (little-endian)
-    JSON     model_sha256, instruction_set, kv_bytes_per_token, num_tokens, payload_bytes
+    JSON     model_sha256, instruction_set, activation_bits, kv_bytes_per_token, num_tokens,
+             payload_bytes
     int32[]  tokens
     bytes    payload, as `_native.NativeContext.save` gave it
     32 bytes SHA-256 of all before
@@ -32,7 +33,7 @@ from qingyu.errors import StateError
 from qingyu.text import pick
 
 MAGIC = b"QINGYUKV"
-VERSION = 1
+VERSION = 2
 _FIXED = struct.Struct("<8sII")
 _CHECKSUM_BYTES = 32
 _MAX_HEADER_BYTES = 1 << 16
@@ -45,6 +46,7 @@ class StateHeader:
 
     model_sha256: str
     instruction_set: str
+    activation_bits: int
     kv_bytes_per_token: int
     num_tokens: int
     payload_bytes: int
@@ -67,6 +69,15 @@ class StateHeader:
                     f" {other.instruction_set} is in use; set QINGYU_ISA={self.instruction_set}",
                     f"{path} 保存时的指令集为 {self.instruction_set}，"
                     f"而现在是 {other.instruction_set}；请设 QINGYU_ISA={self.instruction_set}",
+                )
+            )
+        if self.activation_bits != other.activation_bits:
+            raise StateError(
+                pick(
+                    f"{path} was saved with activation_bits={self.activation_bits}, but the model"
+                    f" is loaded with {other.activation_bits}; load it with the same",
+                    f"{path} 保存时 activation_bits={self.activation_bits}，"
+                    f"而现在为 {other.activation_bits}；请用相同的值加载",
                 )
             )
         if self.kv_bytes_per_token != other.kv_bytes_per_token:
@@ -170,6 +181,7 @@ def _parse_header(path: Path, text: bytes) -> StateHeader:
     for name, kind in (
         ("model_sha256", str),
         ("instruction_set", str),
+        ("activation_bits", int),
         ("kv_bytes_per_token", int),
         ("num_tokens", int),
         ("payload_bytes", int),
