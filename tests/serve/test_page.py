@@ -136,6 +136,25 @@ def test_a_full_queue_is_waited_for(gated: tuple[Tab, Gate]) -> None:
     assert tab.answer() == "Hello there!"
 
 
+def test_a_tab_closed_while_it_waits_can_ask_again(gated: tuple[Tab, Gate]) -> None:
+    tab, gate = gated
+    tab.expected_errors = ("429",)
+    moved = threading.Event()
+    job = tab.server.scheduler.submit([1, 2, 3], max_tokens=1, notify=moved.set)
+    tab.ask("Hi")
+    expect(tab.last.get_by_role("button", name="Try now")).to_be_visible()
+    tab.page.reload()
+    tab.page.locator(".open-chat").click()
+    expect(tab.last).to_have_attribute("aria-busy", "false")
+    expect(tab.last.locator(".facts")).to_have_text("interrupted")
+    gate.open()
+    while not job.finished:
+        assert moved.wait(10)
+        moved.clear()
+    tab.last.get_by_role("button", name="Answer again").click()
+    assert tab.answer() == "Hello there!"
+
+
 def test_a_question_is_edited_and_its_first_version_stays(tab: Tab) -> None:
     tab.ask("Hi")
     tab.finished()

@@ -120,6 +120,6 @@ export function revive(value) {
   if (!sound) return null;
   value.settings = settled(value.settings);
   for (const message of Object.values(value.messages))
-    if (message.status === "waiting" || message.status === "writing") message.status = "interrupted";
+    if (["waiting", "queued", "writing"].includes(message.status)) message.status = "interrupted";
   return value;
 }
