@@ -154,6 +154,7 @@ def test_a_taken_port_is_said_with_the_fix(default_model_path: Path) -> None:
         (["--token-file", "/nowhere"], {}, "cannot read the token"),
         (["--model", "/nowhere.gguf"], {}, "/nowhere.gguf"),
         (["--kv-memory", "1M"], {}, "bytes"),
+        (["--kv-memory", "0"], {}, "0 bytes"),
         ([], {"QINGYU_TOKEN": "short"}, "at least 16"),
     ],
 )

@@ -41,18 +41,25 @@ def load_engine(plan: Plan, service: Service) -> Engine:
     kv_bytes = plan.kv_bytes
     most_tokens = None
     if kv_bytes is None:
-        kv_bytes, most_tokens = int(available_memory() * _SHARE), _MOST_TOKENS
+        # Nothing where it is not known how much there is.
+        kv_bytes, most_tokens = int(available_memory() * _SHARE) or None, _MOST_TOKENS
     model = load(
         plan.model,
         context=plan.context,
         threads=plan.threads,
         template=plan.template,
-        kv_bytes=kv_bytes or None,
+        kv_bytes=kv_bytes,
         most_kv_tokens=most_tokens,
     )
     draft = None
     if plan.draft is not None:
-        draft = load(plan.draft, context=model.info.context, threads=plan.threads)
+        # It reads the same texts, so it needs room for as many tokens, of its smaller size.
+        draft = load(
+            plan.draft,
+            context=model.info.context,
+            threads=plan.threads,
+            kv_tokens=model.info.kv_tokens,
+        )
     service.aliases = ("default", plan.model, model.info.name)
     settings = SchedulerSettings(
         max_running=plan.max_running,
