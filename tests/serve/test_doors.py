@@ -168,11 +168,15 @@ def test_two_hosts_are_none(open_server: Server) -> None:
 
 def test_a_browser_needs_the_page_token_even_here(open_server: Server) -> None:
     own = open_server.url
-    token = f"Bearer {open_server.service.page_token}"
+    token = open_server.service.page_token
     assert ask(open_server, "/v1/models")[0] == 200
     assert ask(open_server, "/v1/models", Origin=own)[0] == 401
     assert ask(open_server, "/v1/models", Sec_Fetch_Site="cross-site")[0] == 401
-    assert ask(open_server, "/v1/models", Origin=own, Authorization=token)[0] == 200
+    assert ask(open_server, "/v1/models", Origin=own, Qingyu_Page_Token=token)[0] == 200
+    assert ask(open_server, "/v1/models", Origin=own, Qingyu_Page_Token="x" + token)[0] == 401
+    # What a proxy asked the browser for comes along, and is no business of ours.
+    both = {"Qingyu_Page_Token": token, "Authorization": "Basic YW5uOnNlY3JldA=="}
+    assert ask(open_server, "/v1/models", Origin=own, **both)[0] == 200
     # The page itself and its files come without.
     assert ask(open_server, "/", Sec_Fetch_Site="none")[0] == 200
     assert ask(open_server, "/page/main.js", Sec_Fetch_Site="same-origin")[0] == 200
@@ -188,6 +192,9 @@ def test_with_a_token_the_page_asks_for_it(guarded: Server) -> None:
     assert status == 200
     assert guarded.service.page_token.encode() in body
     assert headers["cache-control"] == "no-store"
+    own = {"Qingyu_Page_Token": guarded.service.page_token}
+    assert ask(guarded, "/v1/models", **own)[0] == 200
+    assert ask(guarded, "/", **own)[0] == 401  # or it would open the way to the next one
     # Not for the API: a browser would send it along by itself.
     assert ask(guarded, "/v1/models", Authorization=f"Basic {password}")[0] == 401
 

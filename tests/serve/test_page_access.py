@@ -245,6 +245,17 @@ def test_every_probe_has_words_of_the_page(browser: Browser, server: Server) -> 
         assert left == ["io_uring"]  # a name that is the same in any language
 
 
+def test_authorization_is_left_to_a_proxy_in_front(browser: Browser, server: Server) -> None:
+    """A proxy that asks for a password gets it in that header, unless a script takes it."""
+    with opened(browser, server) as tab:
+        sent: list[dict[str, str]] = []
+        tab.page.on("request", lambda request: sent.append(request.headers))
+        tab.ask("Hi")
+        tab.finished()
+        assert any(headers.get("qingyu-page-token") for headers in sent)
+        assert not any("authorization" in headers for headers in sent)
+
+
 def test_an_open_server_says_so(browser: Browser, server: Server) -> None:
     with opened(browser, server) as tab:
         badge = tab.page.get_by_role("button", name="Not sealed")

@@ -64,7 +64,7 @@ def test_what_is_put_into_the_page_stays_text() -> None:
 
 def test_the_pages_scripts_may_ask_the_server(server: Server) -> None:
     browser = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
-    token = {"Authorization": f"Bearer {server.service.page_token}"}
+    token = {"Qingyu-Page-Token": server.service.page_token}
     assert httpx.get(server.url + "/v1/models", headers={**browser, **token}).status_code == 200
     assert httpx.get(server.url + "/v1/models", headers=browser).status_code == 401
 

@@ -5,7 +5,8 @@
 In this order, on every route but /health: the Host header must be a name of this server, or a
 web page whose own name was pointed here (DNS rebinding) would get in; an Origin must be our own
 or a listed one; then the token, compared in constant time. On loopback programs need no token,
-but anything that comes out of a browser does: the page is given one of its own.
+but anything that comes out of a browser does: the page is given one of its own, which it sends as
+Qingyu-Page-Token.
 
 A browser asked for the page of a server with a token shows its password dialog: any user name,
 and the token.
@@ -34,6 +35,7 @@ from qingyu.serve.settings import host_name
 from qingyu.text import pick
 
 _OPEN = "/health"
+PAGE_TOKEN = b"qingyu-page-token"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 # Headers a page of a listed origin may send: names, and not without end.
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9_-]+(?:, ?[A-Za-z0-9_-]+){0,63}")
@@ -171,9 +173,12 @@ class Doors:
             secret = _password(secret)
         elif kind.lower() != "bearer":
             secret = ""
-        accepted = [one for one in (token, None if on_page else service.page_token) if one]
+        # The page's has a header of its own: a proxy in front may want Authorization for itself.
+        pairs = [(secret, token)] if token else []
+        if not on_page:
+            pairs.append((headers.one(PAGE_TOKEN), service.page_token))
         # All are compared, so that time tells nothing: a list, not a generator that stops early.
-        matches = [hmac.compare_digest(secret.encode(), one.encode()) for one in accepted]
+        matches = [hmac.compare_digest(one.encode(), right.encode()) for one, right in pairs]
         if any(matches):
             return
         challenge = 'Basic realm="Qingyu", charset="UTF-8"' if on_page else "Bearer"
