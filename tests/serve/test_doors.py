@@ -237,6 +237,7 @@ def test_unknown_paths_and_methods_are_error_objects(open_server: Server) -> Non
         ({"host": "0.0.0.0"}, "--expose"),
         ({"host": "192.168.1.5", "token": TOKEN}, "--expose"),
         ({"host": "::", "expose": True}, "needs a token"),
+        ({"expose": True, "token": TOKEN}, "does nothing"),
         ({"token": "short"}, "at least 16"),
         ({"token": "b" * 20 + "\x7f"}, "at least 16"),
         ({"port": 70000}, "0 to 65535"),

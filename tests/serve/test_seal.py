@@ -180,6 +180,27 @@ print(status.summary)
     assert (state / "new").read_text() == "written"
 
 
+def test_the_folder_one_stands_in_is_not_read(tmp_path: Path) -> None:
+    """`python -m qingyu` puts it on the path for modules."""
+    (tmp_path / "letter").write_text("private")
+    (tmp_path / "module.py").write_text("""
+from pathlib import Path
+from qingyu.serve import seal
+here = Path.cwd()
+seal.prepare()
+assert {layer.name: layer.active for layer in seal.status().layers}["landlock"]
+try:
+    print((here / "letter").read_text())
+except PermissionError:
+    print("refused")
+import decimal, numpy  # what is imported late is still found
+""")
+    done = subprocess.run(
+        [sys.executable, "-m", "module"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "refused\n", done
+
+
 def test_other_processes_are_out_of_reach_even_where_all_files_are_not(tmp_path: Path) -> None:
     """As chat and generate are sealed: /proc/PID/mem of another process would be a way out."""
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

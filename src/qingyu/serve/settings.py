@@ -104,6 +104,14 @@ class ServeSettings:
             )
         self._check_names()
         if self.unix is not None or self.loopback:
+            if self.expose:
+                raise InvalidRequestError(
+                    pick(
+                        "--expose is for an address other machines can reach, as --host 0.0.0.0;"
+                        " without one it does nothing",
+                        "--expose 用于其他机器可访问的地址，如 --host 0.0.0.0；否则不起作用",
+                    )
+                )
             return
         if not self.expose:
             raise InvalidRequestError(

@@ -77,9 +77,13 @@ def limit(read: Sequence[Path], write: Sequence[Path], remove: Sequence[Path] = 
 
 def _needed() -> Iterable[Path]:
     """What running takes: Python looks for modules and libraries whenever they are first used."""
-    for name in (sys.prefix, sys.base_prefix, *sys.path):
-        # The current folder is on the path as "", and is nobody's business.
-        if name and Path(name).is_absolute():
+    # The current folder is on the path as "", or in full after `python -m`; it may be anybody's
+    # home, and is nobody's business.
+    here = os.path.realpath("/proc/self/cwd")
+    for name in (sys.prefix, sys.base_prefix):
+        yield Path(name)
+    for name in sys.path:
+        if os.path.isabs(name) and os.path.realpath(name) != here:
             yield Path(name)
     yield Path(__file__).parents[3]
     for name in ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime"):
