@@ -452,3 +452,12 @@ def test_a_real_model_calls_and_saves_forwards(default_model_path: Path) -> None
     assert isinstance(json.loads(arguments), dict)
     assert result.tokens == sampled.tokens
     assert result.forward_passes <= 0.8 * sampled.forward_passes
+
+
+@pytest.mark.parametrize("missing", range(1, len("}\n</tool_call>") + 1))
+def test_a_call_cut_in_its_end_has_no_more_than_its_arguments(missing: int) -> None:
+    text = '<tool_call>\n{"name": "weather", "arguments": {"city": "}"}}\n</tool_call>'
+    for cuts in ([], list(range(1, len(text) - missing))):
+        found = gathered(read(plan().reader(), text[:-missing], *cuts))
+        whole = missing < len("}\n</tool_call>")
+        assert found == ("", [("weather", '{"city": "}"}', whole)])

@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import signal
 import socket
 import struct
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -35,12 +37,13 @@ _GRACE_SECONDS = 3.0
 _CLOSING_SECONDS = 6
 _KEEP_ALIVE_SECONDS = 30
 _HEAD_BYTES = 32 << 10
+_HEAD_END = re.compile(rb"\n\r?\n")
 
 
 class PatientProtocol(H11Protocol):
     """uvicorn's HTTP for strangers. Cut off is a client that does not finish the head of a request
-    in time, that goes on sending the body of a request answered long ago, that takes nothing of
-    its answer, and one too many."""
+    in time, or sends too large a one, that goes on sending the body of a request answered long ago,
+    that takes nothing of its answer, and one too many."""
 
     head_seconds = 10.0
     stall_seconds = 60.0
@@ -61,8 +64,22 @@ class PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self.conn.their_state is h11.IDLE and self._head_bytes(data) > _HEAD_BYTES:
+            message = pick(
+                f"the head of the request is larger than {_HEAD_BYTES} bytes",
+                f"请求头超过 {_HEAD_BYTES} 字节",
+            )
+            self._refuse(ApiError(431, message, code="head_too_large"))
+            return
         super().data_received(data)
         self._watch()
+
+    def _head_bytes(self, data: bytes) -> int:
+        """Size of the head that data is or goes on with, as far as it is here. h11 looks only at
+        heads that are not whole, and one read may bring 256 KiB."""
+        waiting = self.conn.trailing_data[0] + data
+        end = _HEAD_END.search(waiting)
+        return len(waiting) if end is None else end.start()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -97,6 +114,12 @@ class PatientProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered with an error object like everything else."""
+        self._refuse(
+            ApiError(400, pick("this is no HTTP request", "这不是 HTTP 请求"), code="not_http")
+        )
+
+    def _refuse(self, wrong: ApiError) -> None:
+        """Answer what never becomes a request, and close."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             # There was an answer already.
             self.transport.abort()
@@ -105,7 +128,6 @@ class PatientProtocol(H11Protocol):
             # Its handler may only now begin, and has nobody to answer any more.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        wrong = ApiError(400, pick("this is no HTTP request", "这不是 HTTP 请求"), code="not_http")
         body = json.dumps(wrong.body, ensure_ascii=False).encode()
         headers = [
             (b"content-type", b"application/json"),
@@ -113,7 +135,8 @@ class PatientProtocol(H11Protocol):
             (b"connection", b"close"),
             *PROTECTION,
         ]
-        head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        reason = HTTPStatus(wrong.status).phrase.encode()
+        head = h11.Response(status_code=wrong.status, headers=headers, reason=reason)
         for event in (head, h11.Data(body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()

@@ -253,7 +253,7 @@ class CallReader:
         if not self._named:
             return []
         index = self.num_calls - 1
-        if not self._tail and _is_json(self._arguments):
+        if held[0] == "}" and _is_json(self._arguments):
             return [CallEnd(index)]  # what was held back is the call's own brace
         return [Arguments(index, held)]
 
@@ -278,7 +278,7 @@ class CallReader:
         count = end if end >= 0 else len(self._held) - keep
         if count > 0:
             events.append(Arguments(index, self._held[:count]))
-            self._arguments += self._held[:count] if not self._tail else ""
+            self._arguments += self._held[:count]
             self._held = self._held[count:]
         if end < 0:
             return False
