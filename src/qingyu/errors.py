@@ -16,7 +16,10 @@
     ├── DeadlineError            a request took longer than it was given
     ├── TemplateError            a chat template is missing, failed, or was stopped
     ├── SealError                the process could not be locked, and should have been
-    └── StateError               a saved sequence is damaged or belongs to another model
+    ├── StateError               a saved sequence is damaged or belongs to another model
+    ├── DataError                evaluation data is missing, damaged or has no answers
+    ├── JournalError             a run's journal or result is damaged or of another run
+    └── EndpointError            a server that was asked for answers gave none
 
 A message names the thing, the number and the fix, in English or Chinese
 (see `qingyu.text`). Our own bugs are `assert`, never one of these.
@@ -135,3 +138,15 @@ class SealError(QingyuError):
 
 class StateError(QingyuError):
     """A saved sequence is damaged or belongs to another model."""
+
+
+class DataError(QingyuError):
+    """The questions of a benchmark are missing, damaged, or have no answers to score by."""
+
+
+class JournalError(QingyuError):
+    """A journal or result file is damaged, or belongs to another run than the one asked for."""
+
+
+class EndpointError(QingyuError):
+    """A server that was asked for answers could not be reached or gave none."""

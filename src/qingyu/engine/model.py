@@ -72,7 +72,7 @@ class Model:
         self.tokenizer = tokenizer
         self.template = template
         self.core = Core(context, limit=info.context)
-        self._file_hash = file_hash
+        self.file_hash = file_hash
         self._constraints: Constraints | None = None
         self._chunk_tokens = chunk_tokens
 
@@ -350,7 +350,7 @@ class Model:
 
     def _state_header(self, num_tokens: int, payload_bytes: int) -> StateHeader:
         return StateHeader(
-            model_sha256=self._file_hash(),
+            model_sha256=self.file_hash(),
             instruction_set=self.info.instruction_set,
             activation_bits=self.info.activation_bits,
             kv_bytes_per_token=self.info.kv_bytes_per_token,
