@@ -118,7 +118,8 @@ def _parse(path: Path, number: int, line: bytes) -> Any:
 def _damaged(path: Path, number: int) -> JournalError:
     return JournalError(
         pick(
-            f"line {number} of {path} is damaged; begin anew with --restart, or choose another --out",
+            f"line {number} of {path} is damaged; begin anew with --restart,"
+            " or choose another --out",
             f"{path} 第 {number} 行已损坏；请用 --restart 重新开始，或换一个 --out",
         )
     )

@@ -46,7 +46,8 @@ def letter_tokens(
             pick(
                 f"this model's tokenizer gives two of {list(continuations)} one token;"
                 " use --method generate",
-                f"此模型的分词器把 {list(continuations)} 中的两个写成同一词元；请用 --method generate",
+                f"此模型的分词器把 {list(continuations)} 中的两个写成同一词元；"
+                "请用 --method generate",
             )
         )
     return tuple(found)
