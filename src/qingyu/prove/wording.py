@@ -1,0 +1,184 @@
+"""What reports and comparisons say in words, English or Chinese.
+
+    verdict(scores)    "not distinguishable from guessing: 25.4 ± 1.2 %, where ..."
+
+No score is praised that guessing would get as well, and nothing that was left out is kept back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qingyu.prove.pairs import Pair
+from qingyu.prove.results import Result
+from qingyu.prove.scores import Scores
+from qingyu.text import language, pick
+
+
+def group_name(name: str) -> str:
+    """Of a category or the special group."""
+    from qingyu.prove.benchmarks import CATEGORY_NAMES_ZH
+
+    return pick(name, CATEGORY_NAMES_ZH.get(name, name))
+
+
+def subject_name(result: Result, subject: str) -> str:
+    found = result.benchmark.subjects[subject]
+    return pick(found.name_en, found.name_zh)
+
+
+def percent(scores: Scores) -> str:
+    """The macro average with its standard error."""
+    return f"{scores.macro:.1f} ± {scores.standard_error:.1f} %"
+
+
+def baseline(scores: Scores) -> str:
+    """The answer of one letter to everything that gets most."""
+    return pick(
+        f"always answering {scores.guessing_letter}: {scores.guessing:.1f} %",
+        f"一律答 {scores.guessing_letter}：{scores.guessing:.1f} %",
+    )
+
+
+def headline(scores: Scores) -> str:
+    """What there is to say first: the number only when it means something."""
+    if scores.beats_guessing:
+        return percent(scores)
+    if is_below_guessing(scores):
+        return pick("worse than guessing", "比瞎猜还差")
+    return pick("not distinguishable from guessing", "与瞎猜没有区别")
+
+
+def is_below_guessing(scores: Scores) -> bool:
+    """Whether four letters drawn at random would do better, by more than chance explains."""
+    return scores.macro + 1.645 * scores.standard_error < 25.0
+
+
+def verdict(scores: Scores) -> str:
+    """The headline and what it stands against, in a sentence."""
+    letter, guess = scores.guessing_letter, f"{scores.guessing:.1f} %"
+    if scores.beats_guessing:
+        return pick(
+            f"{percent(scores)}, above the {guess} of always answering {letter}",
+            f"{percent(scores)}，高于一律答 {letter} 的 {guess}",
+        )
+    return pick(
+        f"{headline(scores)}: {percent(scores)}, where always answering {letter} gets {guess}"
+        " and letters drawn at random get 25 %",
+        f"{headline(scores)}：{percent(scores)}，而一律答 {letter} 可得 {guess}，随机选可得 25 %",
+    )
+
+
+def notes(result: Result) -> list[str]:
+    """All that a reader of the number must know: what is missing, unread or left out."""
+    found = []
+    if not result.is_complete:
+        counts = [one.counts[result.exam["split"]] for one in result.benchmark.subjects.values()]
+        asked, subjects = len(result.answers), len({one.subject for one in result.answers})
+        found.append(
+            pick(
+                f"not the whole benchmark: {asked:,} of {sum(counts):,} questions,"
+                f" {subjects} of {len(counts)} subjects; not to be compared with published scores",
+                f"不是完整评测：{sum(counts):,} 题中的 {asked:,} 题，"
+                f"{len(counts)} 科中的 {subjects} 科；不可与公布的成绩相比",
+            )
+        )
+    if not result.is_scored:
+        split = result.exam["split"]
+        found.append(
+            pick(
+                f"answered, not scored: the {split} split has no key in this data",
+                f"已作答、未计分：此数据的 {split} 部分没有答案",
+            )
+        )
+    if unparsed := sum(not one.choice for one in result.answers):
+        found.append(
+            pick(
+                f"no letter could be read in {unparsed:,} of {len(result.answers):,} answers;"
+                " they count as wrong",
+                f"{len(result.answers):,} 个回答中有 {unparsed:,} 个读不出选项，均计为错",
+            )
+        )
+    if dropped := [one.dropped_shots for one in result.answers if one.dropped_shots]:
+        found.append(
+            pick(
+                f"{len(dropped):,} prompts did not fit with all their examples;"
+                f" {sum(dropped):,} examples were left out",
+                f"{len(dropped):,} 个提示放不下全部示例，共去掉 {sum(dropped):,} 个示例",
+            )
+        )
+    return found
+
+
+def setting(result: Result) -> str:
+    """C-Eval val, 5-shot, official, logits."""
+    exam = result.exam
+    parts = [
+        f"{result.benchmark.title} {exam['split']}",
+        pick(f"{exam['shots']}-shot", f"{exam['shots']} 个示例"),
+        str(exam["protocol"]),
+        str(exam["method"]),
+    ]
+    return ("，" if language() == "zh" else ", ").join(parts)
+
+
+def difference(pair: Pair) -> str:
+    """Whether the second run is better, and how sure that is."""
+    found = pair.comparison
+    interval = pick(
+        f"95% interval {found.low:+.1f} to {found.high:+.1f}",
+        f"95% 区间 {found.low:+.1f} 到 {found.high:+.1f}",
+    )
+    numbers = f"{found.difference_macro:+.1f}" + pick(
+        f" points ({interval}; McNemar p = {p_value(found.p_value)})",
+        f" 分（{interval}；McNemar p = {p_value(found.p_value)}）",
+    )
+    if found.flips == 0:
+        return pick("every answer is the same", "每个答案都相同")
+    if found.low <= 0 <= found.high:
+        return pick(
+            f"no difference beyond chance: {numbers}", f"差别未超出偶然：{numbers}"
+        )
+    return (
+        pick(f"the second is better: {numbers}", f"第二个更好：{numbers}")
+        if found.difference_macro > 0
+        else pick(f"the second is worse: {numbers}", f"第二个更差：{numbers}")
+    )
+
+
+def flips(pair: Pair) -> str:
+    """How many answers changed, and which way."""
+    found = pair.comparison
+    other = found.flips - found.gained - found.lost
+    share = 100 * found.flips / found.count
+    return pick(
+        f"{found.flips:,} of {found.count:,} answers changed ({share:.1f} %): {found.gained:,}"
+        f" became right, {found.lost:,} became wrong, {other:,} are wrong in another way",
+        f"{found.count:,} 个答案中有 {found.flips:,} 个不同（{share:.1f} %）："
+        f"{found.gained:,} 个改对，{found.lost:,} 个改错，{other:,} 个错成了别的",
+    )
+
+
+def settings_warning(pair: Pair) -> str:
+    """Says so when not only the models differ; else ""."""
+    if not pair.settings_differ:
+        return ""
+    first, second = (
+        ", ".join(f"{name} {run.exam[name]}" for name in pair.settings_differ)
+        for run in (pair.first, pair.second)
+    )
+    return pick(
+        f"the settings differ too: {first} against {second}",
+        f"设置也不同：{first} 对 {second}",
+    )
+
+
+def p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def number(value: Any) -> float | None:
+    """A finite number from a file, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e15 else None
