@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+HARNESS := .venv-harness
 # Twice quiet: errors only. A machine with its own package index warns about it at every package.
 PIP := -m pip install -qq --disable-pip-version-check --no-input
 JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
@@ -17,7 +18,7 @@ CMAKE = $(if $(wildcard $(BIN)/cmake),$(BIN)/cmake,cmake)
 NATIVE := $(shell find native -type f -not -name '*.md' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install model test check format bench sanitize docs peers browser clean
+.PHONY: help demo install model test check format bench sanitize docs peers harness browser clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,8 +65,10 @@ browser: ## a headless Chromium for the tests of the web page
 
 peers: $(PEERS)/.installed ## the engines the benchmarks compare with, in .venv-peers
 
+harness: $(HARNESS)/.installed ## lm-evaluation-harness, which evaluations are checked against, in .venv-harness
+
 clean: ## remove what was built; models stay
-	rm -rf build $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build $(VENV) $(PEERS) $(HARNESS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Stamps: each says "done with these sources", so that a second run does nothing.
 
@@ -97,4 +100,10 @@ $(PEERS)/.installed: pyproject.toml
 	@echo "building the engines to compare with (several minutes) ..."
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	@CMAKE_ARGS="-DGGML_NATIVE=ON" $(PEERS)/bin/python $(PIP) $$($(PYTHON) scripts/requirements.py peers)
+	@touch $@
+
+$(HARNESS)/.installed: pyproject.toml
+	@echo "installing lm-evaluation-harness ..."
+	@test -x $(HARNESS)/bin/python || $(PYTHON) -m venv $(HARNESS)
+	@$(HARNESS)/bin/python $(PIP) $$($(PYTHON) scripts/requirements.py harness)
 	@touch $@

@@ -58,6 +58,7 @@ def open_model(
     context: int | None = None,
     threads: int | None = None,
     template: str | None = None,
+    activation_bits: int = 8,
 ) -> Model:
     """Load a model for a verb, saying so on a terminal while it takes time."""
     import qingyu
@@ -67,7 +68,13 @@ def open_model(
         print(pick(f"loading {reference} ...", f"正在加载 {reference} …"), end="", file=sys.stderr)
         sys.stderr.flush()
     try:
-        return qingyu.load(reference, context=context, threads=threads, template=template)
+        return qingyu.load(
+            reference,
+            context=context,
+            threads=threads,
+            template=template,
+            activation_bits=activation_bits,
+        )
     finally:
         if waiting:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -17,13 +17,24 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from qingyu import text
-from qingyu.cli import bench, chat, doctor, generate, inspect, models, serve, tokenize, usage
+from qingyu.cli import (
+    bench,
+    chat,
+    doctor,
+    evaluate,
+    generate,
+    inspect,
+    models,
+    serve,
+    tokenize,
+    usage,
+)
 from qingyu.cli.common import complain, notice
 from qingyu.cli.help import Command, Group
 from qingyu.errors import QingyuError
 from qingyu.text import pick
 
-VERBS = (chat, generate, serve, models, inspect, tokenize, bench, doctor)
+VERBS = (chat, generate, serve, models, evaluate, inspect, tokenize, bench, doctor)
 # These lock themselves when it is time, or must not be locked.
 _UNLOCKED = {"serve", "pull"}
 
@@ -137,7 +148,9 @@ def lock(arguments: list[str]) -> None:
     words = [word for word in arguments if not word.startswith("-")][:2]
     # Its probes lock processes of their own, and need an open one to compare with.
     probing = words[:1] == ["doctor"] and "--network" in arguments
-    if words and words[0] not in _UNLOCKED and words != ["models", "pull"] and not probing:
+    asking = words[:1] == ["eval"] and any(_names_network(word) for word in arguments)
+    outside = probing or asking or words == ["models", "pull"]
+    if words and words[0] not in _UNLOCKED and not outside:
         from pathlib import Path
 
         from qingyu.serve.seal import prepare, seal
@@ -149,6 +162,11 @@ def lock(arguments: list[str]) -> None:
         if words[0] == "generate" and not found.sealed:
             # `chat` and `serve` say how they stand when they begin; this has no such line.
             notice(found.summary)
+
+
+def _names_network(argument: str) -> bool:
+    """Whether an argument of `eval` asks other machines."""
+    return argument.partition("=")[0] in ("--endpoint", "--ray")
 
 
 def main() -> NoReturn:

@@ -260,8 +260,10 @@ def pull(
         typer.Argument(
             metavar="MODEL",
             help=pick(
-                "name in the catalogue, or hf:owner/repo/file.gguf, or ms:owner/repo/file.gguf",
-                "目录中的名称，或 hf:所有者/仓库/文件.gguf，或 ms:所有者/仓库/文件.gguf",
+                "name in the catalogue, or hf:owner/repo/file.gguf, or ms:owner/repo/file.gguf;"
+                " ceval and cmmlu bring the questions of those benchmarks",
+                "目录中的名称，或 hf:所有者/仓库/文件.gguf，或 ms:所有者/仓库/文件.gguf；"
+                "ceval 与 cmmlu 为评测题目",
             ),
         ),
     ],
@@ -297,6 +299,9 @@ def pull(
                 )
             )
     for reference in references:
+        if reference in benchmark_names():
+            _pull_questions(reference, offline=offline)
+            continue
         with shown_progress(reference) as progress:
             model, is_new = pull_model(reference, source=hub, offline=offline, progress=progress)
         size = common.human_bytes(model.manifest.bytes)
@@ -309,6 +314,37 @@ def pull(
             if is_new
             else pick(f"{model.name} was here already, {size}", f"{model.name} 已在本机，{size}")
         )
+
+
+def benchmark_names() -> tuple[str, ...]:
+    from qingyu.prove.benchmarks import NAMES
+
+    return NAMES
+
+
+def _pull_questions(name: str, *, offline: bool) -> None:
+    """Bring a benchmark's questions, saying first under which licence."""
+    from qingyu.errors import OfflineError
+    from qingyu.models.store import home_folder
+    from qingyu.prove.benchmarks import find
+    from qingyu.prove.fetch import fetch_data, licence_notice
+
+    benchmark = find(name)
+    common.notice(licence_notice(benchmark))
+    folder = home_folder() / "data" / name
+    if (folder / "dev").is_dir():
+        print(pick(f"{name} was here already, in {folder}", f"{name} 已在 {folder}"))
+        return
+    if offline:
+        raise OfflineError(
+            pick(
+                f"{name} is not here, and --offline forbids the network",
+                f"本机没有 {name}，而 --offline 禁止联网",
+            )
+        )
+    with shown_progress(name) as progress:
+        fetch_data(benchmark, folder.parent, progress=progress)
+    print(pick(f"{name} is here, in {folder}", f"{name} 已获取，位于 {folder}"))
 
 
 def verify(

@@ -125,3 +125,76 @@ class _Bar:
     def stop(self) -> None:
         if self.display is not None:
             self.display.stop()
+
+
+@contextmanager
+def shown_questions(title: str) -> Iterator[Callable[[int, int, int], None]]:
+    """A function to report questions to: (answered, in all, answered right)."""
+    title = printable(title)
+    if not _wants_bar():
+        yield _question_lines(title)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[right]}"),
+        Remaining(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task(escape(title), total=None, rate="", right="")
+        clock = _Rate()
+
+        def report(done: int, total: int, right: int) -> None:
+            display.update(
+                task, completed=done, total=total, rate=clock.text(done), right=_right(done, right)
+            )
+
+        yield report
+
+
+class _Rate:
+    """Questions per second since the first report."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.start: tuple[float, int] | None = None
+
+    def text(self, done: int) -> str:
+        if self.start is None:
+            self.start = self.clock(), done
+        began, first = self.start
+        seconds = self.clock() - began
+        if done == first or seconds <= 0:
+            return ""
+        rate = (done - first) / seconds
+        return pick(f"{rate:.1f} questions/s", f"{rate:.1f} 题/秒")
+
+
+def _right(done: int, right: int) -> str:
+    return pick(f"{right / done:.1%} right", f"正确 {right / done:.1%}") if done and right else ""
+
+
+def _question_lines(
+    title: str, clock: Callable[[], float] = time.monotonic
+) -> Callable[[int, int, int], None]:
+    """A line every few seconds."""
+    last = clock()
+    rate = _Rate(clock)
+
+    def report(done: int, total: int, right: int) -> None:
+        nonlocal last
+        shown = rate.text(done)
+        if clock() - last < _SECONDS_BETWEEN_LINES:
+            return
+        last = clock()
+        parts = [f"{done} / {total}", shown, _right(done, right)]
+        print(f"{title}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)
+
+    return report

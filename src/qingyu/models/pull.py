@@ -63,7 +63,7 @@ def is_offline() -> bool:
     return any(value.strip().lower() in ("1", "true", "yes", "on") for value in values)
 
 
-def _endpoint(variable: str, standard: str) -> str:
+def hub_endpoint(variable: str, standard: str) -> str:
     value = os.environ.get(variable, "").strip().rstrip("/") or standard
     try:
         parts = urlsplit(value)
@@ -84,9 +84,9 @@ def address(reference: HubReference) -> str:
     """The address of a hub's file. Raises InvalidRequestError for a malformed endpoint."""
     file = quote(reference.file)
     if reference.hub == "hf":
-        endpoint = _endpoint("HF_ENDPOINT", "https://huggingface.co")
+        endpoint = hub_endpoint("HF_ENDPOINT", "https://huggingface.co")
         return f"{endpoint}/{reference.repo}/resolve/{reference.revision or 'main'}/{file}"
-    endpoint = _endpoint("MODELSCOPE_ENDPOINT", "https://modelscope.cn")
+    endpoint = hub_endpoint("MODELSCOPE_ENDPOINT", "https://modelscope.cn")
     return f"{endpoint}/models/{reference.repo}/resolve/{reference.revision or 'master'}/{file}"
 
 

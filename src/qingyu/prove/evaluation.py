@@ -17,7 +17,7 @@ from qingyu.errors import JournalError
 from qingyu.models.store import utc_now
 from qingyu.prove.exam import Answer, Answerer, Exam
 from qingyu.prove.journal import Journal
-from qingyu.prove.results import Result
+from qingyu.prove.results import NAME, Result
 from qingyu.text import pick
 
 JOURNAL = "journal.jsonl"
@@ -90,3 +90,9 @@ def evaluate(
         )
     result.write(folder)
     return result
+
+
+def forget(folder: Path) -> None:
+    """Remove a folder's journal and result, so that a run begins anew."""
+    for name in (JOURNAL, NAME):
+        (folder / name).unlink(missing_ok=True)

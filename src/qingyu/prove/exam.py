@@ -43,7 +43,8 @@ class Answer:
 class Answerer(Protocol):
     """Whoever answers. `identity` goes into the journal's head: all that decides answers."""
 
-    identity: Mapping[str, Any]
+    @property
+    def identity(self) -> Mapping[str, Any]: ...
 
     def answers(self, exam: Exam, wanted: Sequence[Question]) -> Iterator[Answer]:
         """One answer for each question, in any order."""

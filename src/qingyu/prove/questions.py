@@ -52,10 +52,11 @@ def find_folder(benchmark: Benchmark, data: Path | None) -> Path:
     looked = ", ".join(str(place) for place in places)
     raise DataError(
         pick(
-            f"the questions of {benchmark.title} are not in {looked}; bring them with"
-            f" --download ({benchmark.licence}: non-commercial), or name their folder with --data",
-            f"{looked} 中没有 {benchmark.title} 的题目；请用 --download 下载"
-            f"（{benchmark.licence}，仅限非商业用途），或用 --data 指定所在文件夹",
+            f"the questions of {benchmark.title} are not in {looked}; bring them with: qingyu pull"
+            f" {benchmark.id} ({benchmark.licence}: not for commercial use), or name their folder"
+            " with --data",
+            f"{looked} 中没有 {benchmark.title} 的题目；请运行 qingyu pull {benchmark.id}"
+            f"（{benchmark.licence}，不得商用），或用 --data 指定所在文件夹",
         )
     )
 
