@@ -27,7 +27,8 @@ class Answer:
     """What was answered to one question.
 
     choice: a letter, or "" when none could be read. log_probs: natural logarithms of the
-    probabilities of A to D as the next token (logits only). text: what a model wrote.
+    probabilities of A to D as the next token (logits only). text: what a model wrote; rule:
+    which rule of extraction.py read the choice out of it; cut: whether the text ended by length.
     dropped_shots: shots left out because the prompt did not fit.
     """
 
@@ -36,6 +37,8 @@ class Answer:
     choice: str
     log_probs: tuple[float, float, float, float] | None = None
     text: str | None = None
+    rule: str | None = None
+    cut: bool = False
     prompt_tokens: int = 0
     dropped_shots: int = 0
 
