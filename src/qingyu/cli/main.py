@@ -20,11 +20,13 @@ from qingyu import text
 from qingyu.cli import (
     bench,
     chat,
+    compare,
     doctor,
     evaluate,
     generate,
     inspect,
     models,
+    report,
     serve,
     tokenize,
     usage,
@@ -34,7 +36,7 @@ from qingyu.cli.help import Command, Group
 from qingyu.errors import QingyuError
 from qingyu.text import pick
 
-VERBS = (chat, generate, serve, models, evaluate, inspect, tokenize, bench, doctor)
+VERBS = (chat, generate, serve, models, evaluate, compare, report, inspect, tokenize, bench, doctor)
 # These lock themselves when it is time, or must not be locked.
 _UNLOCKED = {"serve", "pull"}
 

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from qingyu.prove import pictures
 from qingyu.prove.pictures import (
@@ -109,7 +110,9 @@ def categories(
     _points(axes, rows, ys, runs)
     others = [value for one in neighbours for value in one.values.values()]
     _percent_axis(axes, rows, [*others, *(one.value for one in baselines)])
-    axes.set_xlabel(pick("accuracy, % (bars: one standard error)", "正确率 %（误差线：一个标准误）"))
+    axes.set_xlabel(
+        pick("accuracy, % (bars: one standard error)", "正确率 %（误差线：一个标准误）")
+    )
     _baselines(axes, baselines)
     return figure
 
@@ -127,7 +130,9 @@ def subjects(
     return figure
 
 
-def calibration(found: Sequence[Calibration | None], *, runs: Sequence[Name], width: float) -> Figure:
+def calibration(
+    found: Sequence[Calibration | None], *, runs: Sequence[Name], width: float
+) -> Figure:
     """How often the chosen letter is right, by how sure the model was; below, how many answers."""
     handles = [
         one for one, known in zip(_run_handles(runs), found, strict=True) if known is not None
@@ -135,8 +140,7 @@ def calibration(found: Sequence[Calibration | None], *, runs: Sequence[Name], wi
     handles.append(
         Line2D([], [], color=MUTED.light, linestyle="--", label=pick("perfect", "完全校准"))
     )
-    columns = 1 if width <= NARROW else 2
-    below = legend_height(len(handles), columns=columns) + 0.5
+    below = legend_height(handles, width) + 0.5
     side = min(width - 0.8, 4.2)
     figure, axes = blank(width=width, height=side + below + 0.95, left=0.6, bottom=below + 0.85)
     axes.grid(True, axis="y", color=GRID.light, linewidth=0.7)
@@ -186,7 +190,7 @@ def calibration(found: Sequence[Calibration | None], *, runs: Sequence[Name], wi
     counts.set_ylim(bottom=0)
     counts.set_ylabel(pick("answers", "答案数"))
     counts.set_xlabel(pick("probability of the chosen letter, %", "所选字母的概率 %"))
-    legend(figure, handles, columns=columns)
+    legend(figure, handles)
     return figure
 
 
@@ -225,7 +229,7 @@ def differences(rows: Sequence[Flips], *, width: float) -> Figure:
     ):
         axes.barh(ys, values, left=starts, color=colour, hatch=hatch, linewidth=0.6, **style)
     axes.axvline(0, color=INK.light, linewidth=1)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
     axes.set_xlabel(pick("answers", "答案数"))
     return figure
@@ -234,7 +238,7 @@ def differences(rows: Sequence[Flips], *, width: float) -> Figure:
 def speed(rates: Sequence[float | None], *, runs: Sequence[Name], width: float) -> Figure:
     """Questions per second of each run; None where nothing was timed."""
     rows = [Row(label=one.label, points=()) for one in runs]
-    figure, axes, ys = _rows(rows, [], width=width, row_height=0.34)
+    figure, axes, ys = _rows(rows, [], width=width, row_height=0.3, above=True)
     longest = max((rate or 0 for rate in rates), default=0) or 1
     axes.set_xlim(0, longest * 1.18)
     for y, rate, (_, number) in zip(ys, rates, runs, strict=True):
@@ -252,22 +256,27 @@ def speed(rates: Sequence[float | None], *, runs: Sequence[Name], width: float) 
 
 
 def _rows(
-    rows: Sequence[Row], handles: Sequence[Any], *, width: float, row_height: float
+    rows: Sequence[Row],
+    handles: Sequence[Any],
+    *,
+    width: float,
+    row_height: float,
+    above: bool = False,
 ) -> tuple[Figure, Axes, list[float]]:
-    """A picture of labelled rows, first on top; the axes, and each row's y."""
-    narrow = width <= NARROW
-    columns = 1 if narrow else 2
-    below = 0.5 + (legend_height(len(handles), columns=columns) if handles else 0)
-    if narrow:
+    """A picture of labelled rows, first on top; the axes, and each row's y. The labels stand
+    above their rows where it is narrow, else at their left unless `above`."""
+    above = above or width <= NARROW
+    below = 0.5 + (legend_height(handles, width) if handles else 0)
+    if above:
         row_height += 0.17
         left = 0.12
     else:
-        left = min(2.6, 0.2 + max(text_width(row.label) for row in rows))
+        left = min(2.8, 0.25 + max(text_width(row.label) for row in rows))
     height = below + 0.12 + row_height * len(rows)
     figure, axes = blank(width=width, height=height, left=left, bottom=below)
     ys = [float(len(rows) - 1 - number) for number in range(len(rows))]
     axes.set_ylim(-0.5, len(rows) - 0.5)
-    if narrow:
+    if above:
         axes.set_yticks([])
         for y, row in zip(ys, rows, strict=True):
             axes.text(
@@ -277,6 +286,8 @@ def _rows(
                 transform=axes.get_yaxis_transform(),
                 va="top",
                 color=INK.light,
+                bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 0.6},
+                zorder=4,
             )
         ys = [y - 0.085 / row_height for y in ys]
     else:
@@ -285,7 +296,7 @@ def _rows(
     for y in range(len(rows) - 1):
         axes.axhline(y + 0.5, color=GRID.light, linewidth=0.5)
     if handles:
-        legend(figure, handles, columns=columns)
+        legend(figure, handles)
     return figure, axes, ys
 
 

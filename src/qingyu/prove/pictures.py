@@ -166,27 +166,50 @@ def plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def legend(figure: Figure, handles: Sequence[Any], *, columns: int) -> None:
-    """Below the axes, at the left."""
+def legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """Below the axes: in two columns of fixed places where the labels allow it, since a
+    browser's letters are not as wide as those here."""
     width = figure.get_figwidth()
-    room = (width - 0.3) / columns - 0.4
-    found = figure.legend(
-        handles=handles,
-        labels=[clip(str(one.get_label()), room) for one in handles],
-        loc="lower left",
-        ncols=columns,
-        frameon=False,
-        borderaxespad=0.3,
-        handlelength=1.6,
-        columnspacing=1.2,
-        labelcolor=INK.light,
-    )
-    found.set_in_layout(False)
+    columns, room = _legend_columns(handles, width)
+    rows = -(-len(handles) // columns)
+    top = legend_height(handles, width) - 0.05
+    for column in range(columns):
+        inside = handles[column * rows : (column + 1) * rows]
+        if inside:
+            figure.legend(
+                handles=inside,
+                labels=["\n".join(_legend_lines(one, room)) for one in inside],
+                loc="upper left",
+                bbox_to_anchor=(column / columns, top / figure.get_figheight()),
+                frameon=False,
+                borderaxespad=0.0,
+                handlelength=1.6,
+                labelcolor=INK.light,
+            )
 
 
-def legend_height(count: int, *, columns: int) -> float:
+def legend_height(handles: Sequence[Any], width: float) -> float:
     """Inches that a legend takes."""
-    return 0.19 * -(-count // columns) + 0.1
+    columns, room = _legend_columns(handles, width)
+    lines = [len(_legend_lines(one, room)) for one in handles]
+    rows = -(-len(handles) // columns)
+    return 0.19 * max(sum(lines[:rows]), sum(lines[rows:])) + 0.1
+
+
+def _legend_columns(handles: Sequence[Any], width: float) -> tuple[int, float]:
+    """How many columns, and inches for a label."""
+    widest = max(text_width(str(one.get_label())) for one in handles)
+    columns = 2 if widest < width / 2 - 0.5 else 1
+    return columns, width / columns - 0.5
+
+
+def _legend_lines(handle: Any, room: float) -> list[str]:
+    """A label in one line, or in two where it says so: before a run's setting."""
+    label = str(handle.get_label())
+    if text_width(label) > room:
+        name, _, setting = label.partition(" · ")
+        return [clip(part, room) for part in (name, setting) if part]
+    return [label]
 
 
 def text_width(words: str, points: float = POINTS) -> float:
@@ -241,13 +264,16 @@ def inline(figure: Figure, prefix: str, label: str) -> str:
     found = found[found.index("<svg") :]
     box = re.search(r'viewBox="([^"]*)"', found)
     assert box, "matplotlib writes a viewBox"
-    found = f'<svg viewBox="{box[1]}" role="img" aria-label={quoteattr(label)}>' + (
-        found[found.index(">") + 1 :]
+    found = (
+        f'<svg viewBox="{box[1]}" role="img" aria-label={quoteattr(label)}>'
+        + (found[found.index(">") + 1 :])
     )
     # Its style sheet would be the whole page's.
     found = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", found, count=1, flags=re.DOTALL)
     found = re.sub(r' style="([^"]*)"', _themed, found)
-    used = set(re.findall(r'xlink:href="#([^"]*)"', found)) | set(re.findall(r"url\(#(.*?)\)", found))
+    used = set(re.findall(r'xlink:href="#([^"]*)"', found)) | set(
+        re.findall(r"url\(#(.*?)\)", found)
+    )
     found = re.sub(
         r' id="([^"]*)"', lambda one: f' id="{prefix}-{one[1]}"' if one[1] in used else "", found
     )

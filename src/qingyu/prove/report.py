@@ -1,7 +1,9 @@
 """A report of one or more results: a page, pictures, Markdown and CSV.
 
-    report = Report.of(pairs.read([path, other]))
-    report.write(Path("report"))        # report.html, report.md, *.csv, *.svg, *.png
+    write_report(pairs.read([path, other]), Path("report"))
+
+The folder gets report.html, report.md, subjects.csv, answers.csv, and each picture as SVG and
+PNG.
 
 The page needs nothing but itself: no script, no other file, no network. It holds no question.
 Text is in the language in force. What strangers wrote (a model's name) is shown, never obeyed.
@@ -15,15 +17,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qingyu.errors import InvalidRequestError
-from qingyu.prove import charts, pictures, report_files, report_tables, wording
+from qingyu.prove import charts, pictures, published, report_files, report_tables, wording
 from qingyu.prove.benchmarks import CATEGORIES, Benchmark
 from qingyu.prove.charts import Baseline, Flips, Name, Neighbour, Point, Row
+from qingyu.prove.leaderboard import Board, Place
 from qingyu.prove.pairs import Pair, why_not
 from qingyu.prove.results import Result
 from qingyu.prove.scores import Scores
+from qingyu.prove.summary import group_name
 from qingyu.prove.uncertainty import Calibration, calibration, group_errors, wilson
 from qingyu.text import language, pick
 
@@ -31,9 +35,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_RESULTS = len(pictures.RUNS)
-# A row of the leaderboard on either side.
-_NEIGHBOURS = 3
-# The rows above the categories.
+# So many rows of the leaderboard on either side of a run that is alone.
+_NEIGHBOURS = 2
+# The row above the categories.
 _AVERAGE = "average"
 
 
@@ -65,6 +69,10 @@ class Run:
     @property
     def verdict(self) -> str:
         return "" if self.scores is None else wording.verdict(self.scores)
+
+    @property
+    def against(self) -> str:
+        return "" if self.scores is None else wording.against(self.scores)
 
     @property
     def is_praised(self) -> bool:
@@ -103,8 +111,18 @@ class Section:
         return tuple(run for run in self.runs if run.scores is not None)
 
     @cached_property
-    def neighbours(self) -> tuple[Any, ...]:
-        return ()
+    def places(self) -> dict[int, Place]:
+        """By a run's number: where it stands among the published scores."""
+        board = Board.load(self.benchmark.id)
+        around = _NEIGHBOURS if len(self.scored) == 1 else 1
+        return {run.number: board.place(run.result, around=around) for run in self.scored}
+
+    @cached_property
+    def neighbours(self) -> list[published.Row]:
+        """The published rows next to any of the runs, best first."""
+        found = {id(one.row): one.row for place in self.places.values() for one in place.neighbours}
+        best_first = sorted(found.values(), key=lambda row: -row.average)
+        return best_first[: len(pictures.OTHER_MARKERS)]
 
     def baselines(self) -> list[Baseline]:
         """One for each set of questions there is."""
@@ -163,9 +181,7 @@ class Section:
                         f"{title}: from {first.label} to {second.label}",
                         f"{title}：从 {first.label} 到 {second.label}",
                     ),
-                    caption=pick(
-                        "Answers that changed, by subject.", "各科目中发生变化的答案。"
-                    ),
+                    caption=pick("Answers that changed, by subject.", "各科目中发生变化的答案。"),
                     draw=_drawing_of(pair),
                 )
 
@@ -185,10 +201,13 @@ class Section:
             runs=[Name(f"{run.label} · {run.setting}", run.number) for run in self.scored],
             neighbours=[
                 Neighbour(
-                    label=one.label,
-                    values={row_name(name): value for name, value in one.values.items()},
+                    label=f"{row.model} · {row.described}",
+                    values={
+                        row_name(name): value
+                        for name, value in {_AVERAGE: row.average, **row.categories}.items()
+                    },
                 )
-                for one in self.neighbours
+                for row in self.neighbours
             ],
             baselines=self.baselines(),
             width=width,
@@ -197,7 +216,7 @@ class Section:
     def _draw_subjects(self, width: float) -> Figure:
         rows = []
         for subject in self.subjects_sorted():
-            points = []
+            points: list[Point | None] = []
             for run in self.scored:
                 tally = run.scores.subjects.get(subject) if run.scores else None
                 if tally is None:
@@ -273,11 +292,19 @@ class Report:
         names = " & ".join(section.benchmark.title for section in self.sections)
         if len(self.runs) == 1:
             return f"{self.runs[0].label} · {names}"
-        return pick(f"{names}: {len(self.runs)} runs compared", f"{names}：{len(self.runs)} 次评测对比")
+        return pick(
+            f"{names}: {len(self.runs)} runs compared", f"{names}：{len(self.runs)} 次评测对比"
+        )
 
     @property
     def has_speed(self) -> bool:
         return any(run.rate for run in self.runs)
+
+    def place_of(self, run: Run) -> str:
+        """Where a run stands, in words; "" where it has no place."""
+        section = next(one for one in self.sections if run in one.runs)
+        place = section.places.get(run.number)
+        return wording.place(place) if place else ""
 
     def all_pictures(self) -> Iterator[Picture]:
         for section in self.sections:
@@ -354,9 +381,14 @@ class Report:
         return written
 
 
+def write_report(results: Sequence[Result], folder: Path) -> list[Path]:
+    """`Report.of` and `Report.write` in one: what `qingyu eval` does at its end."""
+    return Report.of(results).write(folder)
+
+
 def row_name(name: str) -> str:
     """Of a row of categories."""
-    return pick("Average", "平均") if name == _AVERAGE else wording.group_name(name)
+    return pick("Average", "平均") if name == _AVERAGE else group_name(name)
 
 
 def _drawn_with_fonts(picture: Picture) -> Figure:

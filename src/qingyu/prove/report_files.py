@@ -27,8 +27,11 @@ def markdown(report: Report) -> str:
     """GitHub's Markdown, with the pictures beside it."""
     lines = [f"# {_plain(report.title)}", ""]
     for run in report.runs:
-        lines.append(f"- **{_plain(run.label)}** ({_plain(run.setting)}): {run.verdict}".rstrip(": "))
-        lines += [f"  - {_plain(note)}" for note in run.notes]
+        lines.append(
+            f"- **{_plain(run.label)}** ({_plain(run.setting)}): {run.verdict}".rstrip(": ")
+        )
+        facts = [report.place_of(run), *run.notes]
+        lines += [f"  - {_plain(fact)}" for fact in facts if fact]
     for section in report.sections:
         lines += ["", f"## {section.benchmark.title}"]
         for picture in section.pictures():

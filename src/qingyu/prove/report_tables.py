@@ -1,6 +1,6 @@
 """The report's numbers as tables of text, for the page and for Markdown alike.
 
-    for table in tables(report): table.title, table.head, table.rows
+for table in tables(report): table.title, table.head, table.rows
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qingyu.prove import wording
 from qingyu.prove.benchmarks import CATEGORIES
 from qingyu.prove.pictures import clean
+from qingyu.prove.summary import group_name
 from qingyu.prove.uncertainty import wilson
 from qingyu.text import pick
 
@@ -69,29 +70,36 @@ def groups(section: Section) -> Table:
                 ),
             ]
         )
-    for scores in {wording.baseline(run.scores): run.scores for run in section.scored}.values():
-        assert scores is not None
-        rows.append([wording.baseline(scores), f"{scores.guessing:.1f}", *[NOTHING] * 6])
-    for one in section.neighbours:
-        values = [
-            f"{one.values[name]:.1f}" if name in one.values else NOTHING
-            for name in (*CATEGORIES, section.benchmark.group)
-        ]
-        rows.append([f"{one.label} · {one.setting}", f"{one.values['average']:.1f}", NOTHING])
-        rows[-1] += values
+    for one in section.baselines():
+        rows.append([one.label, f"{one.value:.1f}", *[NOTHING] * 6])
+    for row in section.neighbours:
+        rows.append(
+            [
+                f"{row.model} · {row.described}",
+                f"{row.average:.1f}",
+                NOTHING,
+                *(
+                    f"{row.categories[name]:.1f}" if name in row.categories else NOTHING
+                    for name in (*CATEGORIES, section.benchmark.group)
+                ),
+            ]
+        )
     return Table(
         title=pick("Averages, %", "平均分 %"),
         head=[
             pick("run", "评测"),
             pick("average (macro)", "平均（宏）"),
             pick("micro", "微平均"),
-            *(wording.group_name(name) for name in (*CATEGORIES, section.benchmark.group)),
+            *(group_name(name) for name in (*CATEGORIES, section.benchmark.group)),
         ],
         rows=rows,
         note=pick(
             "± is one standard error: by how much the number would move with other questions of"
-            " the same kind. Macro is the mean of the subjects, micro that of the questions.",
-            "± 为一个标准误，即换一批同类题目时分数的波动。宏平均按科目平均，微平均按题目平均。",
+            " the same kind. Macro is the mean of the subjects, micro that of the questions. Rows"
+            " without ± are published scores, each in the setting it names; many are of another"
+            " split or number of examples than yours.",
+            "± 为一个标准误，即换一批同类题目时分数的波动。宏平均按科目平均，微平均按题目平均。"
+            "不带 ± 的各行是公布的成绩，设置见其名；其中不少与你的划分或示例数不同。",
         ),
     )
 

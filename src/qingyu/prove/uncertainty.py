@@ -137,4 +137,4 @@ def _expected_error(right: np.ndarray, confidence: np.ndarray, places: np.ndarra
     total = np.zeros(len(right))
     for place in np.unique(places):
         total += np.abs(gaps[:, places == place].sum(axis=1))
-    return 100 * float(total.mean()) / right.shape[1]
+    return 100 * float(total.mean()) / len(confidence)

@@ -1,25 +1,21 @@
 """What reports and comparisons say in words, English or Chinese.
 
-    verdict(scores)    "not distinguishable from guessing: 25.4 ± 1.2 %, where ..."
+    verdict(scores)    "not distinguishable from guessing: 25.4 ± 1.2%, where ..."
 
 No score is praised that guessing would get as well, and nothing that was left out is kept back.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qingyu.prove.pairs import Pair
 from qingyu.prove.results import Result
 from qingyu.prove.scores import Scores
 from qingyu.text import language, pick
 
-
-def group_name(name: str) -> str:
-    """Of a category or the special group."""
-    from qingyu.prove.benchmarks import CATEGORY_NAMES_ZH
-
-    return pick(name, CATEGORY_NAMES_ZH.get(name, name))
+if TYPE_CHECKING:
+    from qingyu.prove.leaderboard import Place
 
 
 def subject_name(result: Result, subject: str) -> str:
@@ -29,14 +25,14 @@ def subject_name(result: Result, subject: str) -> str:
 
 def percent(scores: Scores) -> str:
     """The macro average with its standard error."""
-    return f"{scores.macro:.1f} ± {scores.standard_error:.1f} %"
+    return f"{scores.macro:.1f} ± {scores.standard_error:.1f}%"
 
 
 def baseline(scores: Scores) -> str:
     """The answer of one letter to everything that gets most."""
     return pick(
-        f"always answering {scores.guessing_letter}: {scores.guessing:.1f} %",
-        f"一律答 {scores.guessing_letter}：{scores.guessing:.1f} %",
+        f"always answering {scores.guessing_letter}: {scores.guessing:.1f}%",
+        f"一律答 {scores.guessing_letter}：{scores.guessing:.1f}%",
     )
 
 
@@ -45,8 +41,8 @@ def headline(scores: Scores) -> str:
     if scores.beats_guessing:
         return percent(scores)
     if is_below_guessing(scores):
-        return pick("worse than guessing", "比瞎猜还差")
-    return pick("not distinguishable from guessing", "与瞎猜没有区别")
+        return pick("worse than guessing", "比猜测还差")
+    return pick("not distinguishable from guessing", "与猜测无法区分")
 
 
 def is_below_guessing(scores: Scores) -> bool:
@@ -56,16 +52,42 @@ def is_below_guessing(scores: Scores) -> bool:
 
 def verdict(scores: Scores) -> str:
     """The headline and what it stands against, in a sentence."""
-    letter, guess = scores.guessing_letter, f"{scores.guessing:.1f} %"
+    if scores.beats_guessing:
+        return headline(scores) + pick(", ", "，") + against(scores)
+    return headline(scores) + pick(": ", "：") + against(scores)
+
+
+def against(scores: Scores) -> str:
+    """What goes with the headline: the baseline, and the number where that is not it."""
+    letter, guess = scores.guessing_letter, f"{scores.guessing:.1f}%"
     if scores.beats_guessing:
         return pick(
-            f"{percent(scores)}, above the {guess} of always answering {letter}",
-            f"{percent(scores)}，高于一律答 {letter} 的 {guess}",
+            f"above the {guess} of always answering {letter}", f"高于一律答 {letter} 的 {guess}"
         )
     return pick(
-        f"{headline(scores)}: {percent(scores)}, where always answering {letter} gets {guess}"
-        " and letters drawn at random get 25 %",
-        f"{headline(scores)}：{percent(scores)}，而一律答 {letter} 可得 {guess}，随机选可得 25 %",
+        f"{percent(scores)}, where always answering {letter} gets {guess}"
+        " and letters drawn at random get 25%",
+        f"{percent(scores)}，而一律答 {letter} 可得 {guess}，随机作答可得 25%",
+    )
+
+
+def place(found: Place) -> str:
+    """Rank among the recorded rows, overall and in the size class; "" for a run without one."""
+    if found.rank is None:
+        return ""
+    words = pick(
+        f"rank {found.rank} among {found.recorded} recorded models",
+        f"在 {found.recorded} 个有记录的模型中排第 {found.rank}",
+    )
+    if found.size_class is not None and found.class_rank is not None:
+        others = found.class_of - 1
+        words += pick(
+            f"; {found.class_rank} among {others} of {found.size_class.name}",
+            f"；在 {others} 个 {found.size_class.name} 的模型中排第 {found.class_rank}",
+        )
+    return words + pick(
+        " (scores of several settings; see qingyu leaderboard)",
+        "（各成绩的设置不一，见 qingyu leaderboard）",
     )
 
 
@@ -136,9 +158,7 @@ def difference(pair: Pair) -> str:
     if found.flips == 0:
         return pick("every answer is the same", "每个答案都相同")
     if found.low <= 0 <= found.high:
-        return pick(
-            f"no difference beyond chance: {numbers}", f"差别未超出偶然：{numbers}"
-        )
+        return pick(f"no difference beyond chance: {numbers}", f"差别未超出偶然：{numbers}")
     return (
         pick(f"the second is better: {numbers}", f"第二个更好：{numbers}")
         if found.difference_macro > 0
@@ -152,9 +172,9 @@ def flips(pair: Pair) -> str:
     other = found.flips - found.gained - found.lost
     share = 100 * found.flips / found.count
     return pick(
-        f"{found.flips:,} of {found.count:,} answers changed ({share:.1f} %): {found.gained:,}"
+        f"{found.flips:,} of {found.count:,} answers changed ({share:.1f}%): {found.gained:,}"
         f" became right, {found.lost:,} became wrong, {other:,} are wrong in another way",
-        f"{found.count:,} 个答案中有 {found.flips:,} 个不同（{share:.1f} %）："
+        f"{found.count:,} 个答案中有 {found.flips:,} 个不同（{share:.1f}%）："
         f"{found.gained:,} 个改对，{found.lost:,} 个改错，{other:,} 个错成了别的",
     )
 
