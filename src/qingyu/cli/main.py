@@ -25,6 +25,7 @@ from qingyu.cli import (
     evaluate,
     generate,
     inspect,
+    leaderboard,
     models,
     report,
     serve,
@@ -36,7 +37,20 @@ from qingyu.cli.help import Command, Group
 from qingyu.errors import QingyuError
 from qingyu.text import pick
 
-VERBS = (chat, generate, serve, models, evaluate, compare, report, inspect, tokenize, bench, doctor)
+VERBS = (
+    chat,
+    generate,
+    serve,
+    models,
+    evaluate,
+    compare,
+    report,
+    leaderboard,
+    inspect,
+    tokenize,
+    bench,
+    doctor,
+)
 # These lock themselves when it is time, or must not be locked.
 _UNLOCKED = {"serve", "pull"}
 

@@ -10,9 +10,9 @@ recorded rows (published.py), which mix splits, shots and runners; `Standing.dif
 
 Rules. One row of each model is ranked: that with the best average on the test split (or on a
 split not stated), and only when there is none the best on val; of equal ones that whose split
-and shots are stated, then the first recorded. Best, because the official board itself showed the better
-of 0 and 5 shots. Ranks begin at 1, and equal averages share the best rank. Withdrawn rows and
-incomplete runs have none. A user's runs are ranked among the rest, each for itself.
+and shots are stated, then the first recorded. Best, because the official board itself showed
+the better of 0 and 5 shots. Ranks begin at 1, and equal averages share the best rank. Withdrawn
+rows and incomplete runs have none. A user's runs are ranked among the rest, each for itself.
 """
 
 from __future__ import annotations
@@ -178,8 +178,9 @@ class Board:
         )
 
     def _differs(self, row: Row) -> tuple[str, ...]:
-        """Of a published row, against the run that is nearest to it."""
-        if row.is_run or not self.runs:
+        """Of a published row, against the ranked run that is nearest to it."""
+        runs = [run for run in self.runs if run.can_rank] or self.runs
+        if row.is_run or not runs:
             return ()
         each = [
             tuple(
@@ -187,7 +188,7 @@ class Board:
                 for name in ("split", "shots")
                 if getattr(row.setting, name) != getattr(run.setting, name)
             )
-            for run in self.runs
+            for run in runs
         ]
         return min(each, key=len)
 

@@ -160,6 +160,8 @@ class Row:
     def averaging(self, benchmark: Benchmark) -> str | None:
         """How the average follows from the four categories, within their rounding: "macro",
         "micro", "neither"; None when there are not four."""
+        if self.is_run:
+            return "macro"
         if not all(name in self.categories for name in CATEGORIES):
             return None
         four = {name: self.categories[name] for name in CATEGORIES}
