@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from qingyu.engine.constraint import Constraints, Grammar
 from qingyu.engine.json_schema import MAX_DEPTH, dumped, place_of, prepared
 from qingyu.errors import ConstraintError
+from tests.fakes import VOCAB_SIZE, ByteTokenizer
 
 LEAF = {"type": "integer"}
 
@@ -19,7 +21,8 @@ LEAF = {"type": "integer"}
         ({"type": "array", "uniqueItems": True}, "#/uniqueItems"),
         ({"properties": {"a": {"contains": {}}}}, "#/properties/a/contains"),
         ({"properties": {"a/b~c": {"if": {}}}}, "#/properties/a~1b~0c/if"),
-        ({"patternProperties": {"^x": {"nullable": True}}}, "#/patternProperties/^x/nullable"),
+        ({"patternProperties": {"^x": {"nullable": 1}}}, "#/patternProperties/^x/nullable"),
+        ({"$ref": "#/$defs/a", "nullable": True, "not": {}, "$defs": {"a": LEAF}}, "#/not"),
         ({"anyOf": [LEAF, {"items": {"not": {}}}]}, "#/anyOf/1/items/not"),
         ({"prefixItems": [LEAF, {"not": {}}]}, "#/prefixItems/1/not"),
         ({"items": [LEAF, {"not": {}}]}, "#/items/1/not"),
@@ -66,6 +69,47 @@ def test_what_says_nothing_is_left_out() -> None:
     assert prepared({"type": "string", "format": "password"}) == {"type": "string"}
     assert prepared({"type": "string", "format": "binary"}) == {"type": "string"}
     assert "uniqueItems" in inner, "the caller's schema is not touched"
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"type": "string", "nullable": True}, ["null", '"a"'], ["1"]),
+        ({"type": "string", "nullable": True, "format": "email"}, ["null", '"a@b.de"'], ['"a"']),
+        ({"type": ["string", "null"], "nullable": True}, ["null", '"a"'], ["1"]),
+        ({"type": "string", "enum": ["a"], "nullable": True}, ["null", '"a"'], ['"b"']),
+        ({"enum": ["a", None], "nullable": True}, ["null", '"a"'], ['"b"']),
+        ({"const": 1, "nullable": True}, ["null", "1"], ["2"]),
+        ({"const": 1, "enum": [1, 2], "nullable": True}, ["null", "1"], ["2"]),
+        ({"nullable": True}, ["null", "1"], []),
+        ({"$ref": "#/$defs/a", "nullable": True, "$defs": {"a": LEAF}}, ["null", "1"], ['"a"']),
+        ({"allOf": [LEAF], "type": "integer", "nullable": True}, ["null", "1"], ['"a"']),
+        ({"anyOf": [LEAF, {"const": "a"}], "nullable": True}, ["null", "1", '"a"'], ['"b"']),
+        ({"oneOf": [LEAF, {"const": "a"}], "nullable": True}, ["null", "1", '"a"'], ['"b"']),
+        (
+            {"type": "object", "properties": {"a": {"type": "integer", "nullable": True}},
+             "required": ["a"], "additionalProperties": False},
+            ['{"a": null}', '{"a": 1}'], ["{}", "null"],
+        ),
+        ({"type": "array", "items": {**LEAF, "nullable": True}}, ["[1, null]"], ["null"]),
+    ],
+)  # fmt: skip
+def test_nullable_allows_null_besides(
+    schema: dict[str, Any], good: list[str], bad: list[str]
+) -> None:
+    constraints = Constraints(ByteTokenizer(), VOCAB_SIZE)  # type: ignore[arg-type]
+    for text in (*good, *bad):
+        state = constraints.start(Grammar.json_schema(schema))
+        tokens = list(text.encode())
+        fits = state.valid_prefix(tokens) == len(tokens)
+        for token in tokens if fits else ():
+            state.accept(token)
+        assert (fits and state.complete) is (text in good), text
+
+
+def test_a_schema_that_needs_itself_may_be_null() -> None:
+    prepared({"type": "object", "properties": {"a": {"$ref": "#", "nullable": True}},
+              "required": ["a"]})  # fmt: skip
 
 
 @pytest.mark.parametrize(

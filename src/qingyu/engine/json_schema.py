@@ -45,6 +45,9 @@ _HARMLESS: dict[str, Any] = {
 _ANY_NAME: tuple[Any, ...] = ({}, {"type": "string"})
 # Formats that say how a text is shown or carried, not what it may be (OpenAPI, pydantic).
 _SHOWN_FORMATS = ("password", "binary", "path")
+# What is said elsewhere, where null cannot be added; and what stays beside an anyOf.
+_ELSEWHERE = ("$ref", "allOf", "anyOf", "oneOf")
+_NOT_RESTRICTING = ("$defs", "definitions", "title", "description", "default")
 _ONE = ("additionalProperties", "additionalItems")
 _NAMED = ("properties", "patternProperties")
 _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
@@ -80,11 +83,14 @@ def prepared(schema: Mapping[str, Any]) -> dict[str, Any]:
     Raises ConstraintError naming the keyword and its place as a JSON pointer.
     """
     root: Node = json.loads(dumped(schema))
-    nodes = dict(_reachable(root))
-    for place, node in nodes.items():
+    for place, node in dict(_reachable(root)).items():
         node.pop("$schema", None)
+        or_null = node.get("nullable") is True and node.pop("nullable")
         _refuse_unsupported(place, node)
         _refuse_uncounted(place, node)
+        if or_null:
+            _allow_null(node)
+    nodes = dict(_reachable(root))
     _refuse_endless(root, list(nodes.values()))
     for node in nodes.values():
         if isinstance(node.get("pattern"), str):
@@ -229,6 +235,24 @@ def _refuse_unsupported(place: str, node: Node) -> None:
                     f"不支持 schema 关键字“{key}”（位于 {place}/{key}）；请去掉，并自行检查结果",
                 )
             )
+
+
+def _allow_null(node: Node) -> None:
+    """OpenAPI's `nullable: true`: what the node describes, or null."""
+    inner = {key: value for key, value in node.items() if key not in _NOT_RESTRICTING}
+    if not inner.keys().isdisjoint(_ELSEWHERE) or {"const", "enum"} <= inner.keys():
+        for key in inner:
+            del node[key]
+        node["anyOf"] = [inner, {"type": "null"}]
+        return
+    if "const" in node:
+        node["enum"] = [node.pop("const")]
+    if isinstance(node.get("enum"), list) and None not in node["enum"]:
+        node["enum"] = [*node["enum"], None]
+    kind = node.get("type")
+    kinds = [kind] if isinstance(kind, str) else kind
+    if isinstance(kinds, list) and "null" not in kinds:
+        node["type"] = [*kinds, "null"]
 
 
 def _refuse_uncounted(place: str, node: Node) -> None:

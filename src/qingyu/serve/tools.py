@@ -332,6 +332,7 @@ def _arguments_schema(tool: Tool) -> dict[str, Any]:
     """The schema arguments are held to: an object, and of no other properties than those
     described, unless the schema speaks of them."""
     schema = dict(tool.parameters)
+    schema.pop("nullable", None)
     if schema.setdefault("type", "object") != "object":
         raise InvalidRequestError(
             pick(
