@@ -59,7 +59,7 @@ def report(
     written = made.write(out)
     for run in made.runs:
         print(f"{run.label} ({run.setting}): {run.verdict or run.headline}")
-        for fact in filter(None, (made.place_of(run), *run.notes)):
+        for fact in made.facts_of(run):
             print(f"  {fact}")
     if language() == "zh" and pictures.chinese_font() is None:
         common.notice("没有找到中文字体，因此 PNG 图中的文字为英文；SVG 和网页不受影响")

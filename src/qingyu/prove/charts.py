@@ -94,8 +94,14 @@ def categories(
         *(_other_handle(number, one.label) for number, one in enumerate(neighbours)),
         *_baseline_handles(baselines),
     ]
-    figure, axes, ys = _rows(rows, handles, width=width, row_height=0.28 + 0.06 * len(runs))
-    places = dict(zip((row.label for row in rows), ys, strict=True))
+    # The neighbours have a lane of their own below the runs, so that none hides another.
+    row_height, lane = 0.3 + 0.06 * len(runs), 0.1 if neighbours else 0.0
+    figure, axes, ys = _rows(rows, handles, width=width, row_height=row_height)
+    places = {
+        row.label: y - (lane + 0.02 * len(runs)) / row_height
+        for row, y in zip(rows, ys, strict=True)
+    }
+    ys = [y + lane / 2 / row_height for y in ys]
     for number, one in enumerate(neighbours):
         known = [(value, places[label]) for label, value in one.values.items() if label in places]
         axes.plot(
@@ -271,7 +277,7 @@ def _rows(
         row_height += 0.17
         left = 0.12
     else:
-        left = min(2.8, 0.25 + max(text_width(row.label) for row in rows))
+        left = min(3.2, 0.25 + max(text_width(row.label) for row in rows))
     height = below + 0.12 + row_height * len(rows)
     figure, axes = blank(width=width, height=height, left=left, bottom=below)
     ys = [float(len(rows) - 1 - number) for number in range(len(rows))]

@@ -11,8 +11,7 @@ Text is in the language in force. What strangers wrote (a model's name) is shown
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -20,15 +19,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qingyu.errors import InvalidRequestError
-from qingyu.prove import charts, pictures, published, report_files, report_tables, wording
+from qingyu.prove import (
+    charts,
+    leaderboard_text,
+    pictures,
+    published,
+    report_files,
+    report_tables,
+    wording,
+)
 from qingyu.prove.benchmarks import CATEGORIES, Benchmark
 from qingyu.prove.charts import Baseline, Flips, Name, Neighbour, Point, Row
 from qingyu.prove.leaderboard import Board, Place
 from qingyu.prove.pairs import Pair, why_not
+from qingyu.prove.report_runs import Run, runs_of
 from qingyu.prove.results import Result
-from qingyu.prove.scores import Scores
 from qingyu.prove.summary import group_name
-from qingyu.prove.uncertainty import Calibration, calibration, group_errors, wilson
+from qingyu.prove.uncertainty import wilson
 from qingyu.text import language, pick
 
 if TYPE_CHECKING:
@@ -39,53 +46,6 @@ MAX_RESULTS = len(pictures.RUNS)
 _NEIGHBOURS = 2
 # The row above the categories.
 _AVERAGE = "average"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A result as the report shows it. number: its place, which decides its colour.
-
-    label: the model's name made safe and different from the other runs'. scores: None when the
-    data has no key.
-    """
-
-    number: int
-    label: str
-    result: Result
-    scores: Scores | None
-    errors: Mapping[str, float]
-    calibration: Calibration | None
-
-    @property
-    def setting(self) -> str:
-        return pictures.clean(wording.setting(self.result))
-
-    @property
-    def headline(self) -> str:
-        if self.scores is None:
-            return pick("not scored", "未计分")
-        return wording.headline(self.scores)
-
-    @property
-    def verdict(self) -> str:
-        return "" if self.scores is None else wording.verdict(self.scores)
-
-    @property
-    def against(self) -> str:
-        return "" if self.scores is None else wording.against(self.scores)
-
-    @property
-    def is_praised(self) -> bool:
-        return self.scores is not None and self.scores.beats_guessing
-
-    @property
-    def notes(self) -> list[str]:
-        return wording.notes(self.result)
-
-    @property
-    def rate(self) -> float | None:
-        """Questions per second of the last sitting; None when it answered none."""
-        return wording.number(self.result.time.get("questions_per_second")) or None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +161,7 @@ class Section:
             runs=[Name(f"{run.label} · {run.setting}", run.number) for run in self.scored],
             neighbours=[
                 Neighbour(
-                    label=f"{row.model} · {row.described}",
+                    label=report_tables.row_label(row),
                     values={
                         row_name(name): value
                         for name, value in {_AVERAGE: row.average, **row.categories}.items()
@@ -272,20 +232,7 @@ class Report:
                     f"共 {len(results)} 个结果；一份报告可展示 1 到 {MAX_RESULTS} 个",
                 )
             )
-        runs = []
-        for number, (label, result) in enumerate(zip(_labels(results), results, strict=True)):
-            scores = result.scores if result.is_scored else None
-            runs.append(
-                Run(
-                    number=number,
-                    label=label,
-                    result=result,
-                    scores=scores,
-                    errors=group_errors(result.benchmark, scores) if scores else {},
-                    calibration=calibration(result.answers, result.keys) if scores else None,
-                )
-            )
-        return cls(runs)
+        return cls(runs_of(results))
 
     @property
     def title(self) -> str:
@@ -300,11 +247,15 @@ class Report:
     def has_speed(self) -> bool:
         return any(run.rate for run in self.runs)
 
-    def place_of(self, run: Run) -> str:
-        """Where a run stands, in words; "" where it has no place."""
+    def facts_of(self, run: Run) -> list[str]:
+        """Where a run stands, and all that a reader of its number must know."""
         section = next(one for one in self.sections if run in one.runs)
         place = section.places.get(run.number)
-        return wording.place(place) if place else ""
+        if place is None:
+            return wording.notes(run.result)
+        rank = [leaderboard_text.place_line(place)] if place.rank else []
+        notes = leaderboard_text.run_notes(place.run)
+        return rank + [one for one in notes if one != run.verdict]
 
     def all_pictures(self) -> Iterator[Picture]:
         for section in self.sections:
@@ -436,42 +387,3 @@ def _pairs(runs: Sequence[Run]) -> Iterator[tuple[Run, Run, Pair]]:
             if not why_not(first.result, second.result):
                 yield first, second, Pair.of(first.result, second.result)
                 break
-
-
-def _labels(results: Sequence[Result]) -> list[str]:
-    """Names made safe, with what tells them apart where two are the same."""
-    labels = [pictures.clean(result.name, longest=48) for result in results]
-    for tell in (_setting_of, _types_of):
-        counts = Counter(labels)
-        again: dict[str, set[str]] = {}
-        for label, result in zip(labels, results, strict=True):
-            again.setdefault(label, set()).add(tell(result))
-        labels = [
-            f"{label} · {tell(result)}"
-            if counts[label] > 1 and len(again[label]) > 1 and tell(result)
-            else label
-            for label, result in zip(labels, results, strict=True)
-        ]
-    counts, seen = Counter(labels), Counter[str]()
-    for place, label in enumerate(labels):
-        if counts[label] > 1:
-            seen[label] += 1
-            labels[place] = f"{label} ({seen[label]})"
-    return labels
-
-
-def _setting_of(result: Result) -> str:
-    return pictures.clean(result.setting)
-
-
-def _types_of(result: Result) -> str:
-    """The type most tensors have, of those that are not plain floats."""
-    types = result.model.get("types")
-    if not isinstance(types, dict):
-        return ""
-    counts = {
-        str(name): count
-        for name, count in types.items()
-        if isinstance(count, int) and name != "F32"
-    }
-    return pictures.clean(max(counts, key=lambda one: counts[one])) if counts else ""

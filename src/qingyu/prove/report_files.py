@@ -20,7 +20,8 @@ from qingyu.prove.uncertainty import letter_probabilities, wilson
 from qingyu.text import pick
 
 if TYPE_CHECKING:
-    from qingyu.prove.report import Report, Run
+    from qingyu.prove.report import Report
+    from qingyu.prove.report_runs import Run
 
 
 def markdown(report: Report) -> str:
@@ -30,8 +31,7 @@ def markdown(report: Report) -> str:
         lines.append(
             f"- **{_plain(run.label)}** ({_plain(run.setting)}): {run.verdict}".rstrip(": ")
         )
-        facts = [report.place_of(run), *run.notes]
-        lines += [f"  - {_plain(fact)}" for fact in facts if fact]
+        lines += [f"  - {_plain(fact)}" for fact in report.facts_of(run)]
     for section in report.sections:
         lines += ["", f"## {section.benchmark.title}"]
         for picture in section.pictures():

@@ -9,15 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qingyu.prove import wording
+from qingyu.prove import leaderboard_text, wording
 from qingyu.prove.benchmarks import CATEGORIES
 from qingyu.prove.pictures import clean
+from qingyu.prove.published import Row
 from qingyu.prove.summary import group_name
 from qingyu.prove.uncertainty import wilson
 from qingyu.text import pick
 
 if TYPE_CHECKING:
-    from qingyu.prove.report import Report, Run, Section
+    from qingyu.prove.report import Report, Section
+    from qingyu.prove.report_runs import Run
 
 NOTHING = "–"
 
@@ -75,7 +77,7 @@ def groups(section: Section) -> Table:
     for row in section.neighbours:
         rows.append(
             [
-                f"{row.model} · {row.described}",
+                row_label(row),
                 f"{row.average:.1f}",
                 NOTHING,
                 *(
@@ -282,6 +284,15 @@ def what_was_measured(report: Report) -> Table:
         rows=rows,
         words=True,
     )
+
+
+def row_label(row: Row) -> str:
+    """A published row's model and setting."""
+    setting = [
+        leaderboard_text.pair_text(row.setting.pair),
+        leaderboard_text.measured_text(row.setting),
+    ]
+    return f"{row.model} · " + pick(", ", "，").join(filter(None, setting))
 
 
 def _identity(run: Run) -> list[str]:

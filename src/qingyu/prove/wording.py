@@ -7,15 +7,12 @@ No score is praised that guessing would get as well, and nothing that was left o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qingyu.prove.pairs import Pair
 from qingyu.prove.results import Result
 from qingyu.prove.scores import Scores
 from qingyu.text import language, pick
-
-if TYPE_CHECKING:
-    from qingyu.prove.leaderboard import Place
 
 
 def subject_name(result: Result, subject: str) -> str:
@@ -71,26 +68,6 @@ def against(scores: Scores) -> str:
     )
 
 
-def place(found: Place) -> str:
-    """Rank among the recorded rows, overall and in the size class; "" for a run without one."""
-    if found.rank is None:
-        return ""
-    words = pick(
-        f"rank {found.rank} among {found.recorded} recorded models",
-        f"在 {found.recorded} 个有记录的模型中排第 {found.rank}",
-    )
-    if found.size_class is not None and found.class_rank is not None:
-        others = found.class_of - 1
-        words += pick(
-            f"; {found.class_rank} among {others} of {found.size_class.name}",
-            f"；在 {others} 个 {found.size_class.name} 的模型中排第 {found.class_rank}",
-        )
-    return words + pick(
-        " (scores of several settings; see qingyu leaderboard)",
-        "（各成绩的设置不一，见 qingyu leaderboard）",
-    )
-
-
 def notes(result: Result) -> list[str]:
     """All that a reader of the number must know: what is missing, unread or left out."""
     found = []
@@ -132,12 +109,16 @@ def notes(result: Result) -> list[str]:
     return found
 
 
+def shots(result: Result) -> str:
+    return pick(f"{result.exam['shots']}-shot", f"{result.exam['shots']} 个示例")
+
+
 def setting(result: Result) -> str:
     """C-Eval val, 5-shot, official, logits."""
     exam = result.exam
     parts = [
         f"{result.benchmark.title} {exam['split']}",
-        pick(f"{exam['shots']}-shot", f"{exam['shots']} 个示例"),
+        shots(result),
         str(exam["protocol"]),
         str(exam["method"]),
     ]
@@ -152,8 +133,8 @@ def difference(pair: Pair) -> str:
         f"95% 区间 {found.low:+.1f} 到 {found.high:+.1f}",
     )
     numbers = f"{found.difference_macro:+.1f}" + pick(
-        f" points ({interval}; McNemar p = {p_value(found.p_value)})",
-        f" 分（{interval}；McNemar p = {p_value(found.p_value)}）",
+        f" points ({interval}; McNemar p {p_value(found.p_value)})",
+        f" 分（{interval}；McNemar p {p_value(found.p_value)}）",
     )
     if found.flips == 0:
         return pick("every answer is the same", "每个答案都相同")
@@ -188,13 +169,21 @@ def settings_warning(pair: Pair) -> str:
         for run in (pair.first, pair.second)
     )
     return pick(
-        f"the settings differ too: {first} against {second}",
-        f"设置也不同：{first} 对 {second}",
+        f"not only the models differ: {first} against {second}",
+        f"不只是模型不同：{first} 对 {second}",
     )
 
 
+def sentences(pair: Pair) -> str:
+    """All that is said of a pair, in one paragraph."""
+    said = [difference(pair), flips(pair), settings_warning(pair)]
+    return "".join(
+        pick(f"{one[:1].upper()}{one[1:]}. ", f"{one}。") for one in said if one
+    ).rstrip()
+
+
 def p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def number(value: Any) -> float | None:
