@@ -163,8 +163,8 @@ class Board:
         if not pairs:
             raise InvalidRequestError(
                 pick(
-                    "the same setting as what? Add a run of your own",
-                    "没有可作为基准的设置：请先加入你自己的一次运行",
+                    "the same setting as what? Add a run of your own (--add)",
+                    "没有可作为基准的设置：请先用 --add 加入你自己的一次运行",
                 )
             )
         listed = sorted(f"{split} {shots}-shot" for split, shots in pairs)

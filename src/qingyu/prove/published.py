@@ -255,8 +255,6 @@ def run_row(result: Result) -> Row:
     """
     scores = result.scores
     exam = result.exam
-    size = result.model.get("parameters")
-    known = isinstance(size, int | float) and not isinstance(size, bool) and 0 < size < 1e18
     flags = {
         "incomplete": not result.is_complete,
         "guessing": not scores.beats_guessing,
@@ -267,7 +265,7 @@ def run_row(result: Result) -> Row:
     decimals = DECIMALS[result.benchmark.id]
     return Row(
         model=result.name,
-        parameters=float(size) if known else None,
+        parameters=_parameters(result.model.get("parameters")),
         average=round(scores.macro, decimals),
         categories={name: round(value, decimals) for name, value in scores.groups.items()},
         setting=Setting(
@@ -282,3 +280,10 @@ def run_row(result: Result) -> Row:
         flags=tuple(name for name, holds in flags.items() if holds),
         result=result,
     )
+
+
+def _parameters(value: object) -> float | None:
+    """A number of parameters from a file, which may hold anything."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
+        return None
+    return float(value)
