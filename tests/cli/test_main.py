@@ -20,7 +20,7 @@ from tests.cli.scripted import Install, Run
 
 VERBS = [
     *("chat", "generate", "serve", "models", "pull", "verify", "rm", "export", "import"),
-    *("inspect", "tokenize", "bench", "doctor"),
+    *("eval", "compare", "report", "leaderboard", "inspect", "tokenize", "bench", "doctor"),
 ]
 
 
