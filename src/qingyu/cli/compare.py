@@ -78,7 +78,7 @@ def lines(pair: Pair) -> list[str]:
             [
                 (
                     label,
-                    common.printable(result.name),
+                    wording.clean(result.name),
                     wording.setting(result),
                     wording.verdict(result.scores),
                 )
@@ -95,7 +95,7 @@ def lines(pair: Pair) -> list[str]:
     if warning := wording.settings_warning(pair):
         found.append(warning)
     for result in (pair.first, pair.second):
-        found += [f"{common.printable(result.name)}: {note}" for note in wording.notes(result)]
+        found += [f"{wording.clean(result.name)}: {note}" for note in wording.notes(result)]
     if pair.flips:
         head = (
             pick("subject", "科目"),

@@ -49,7 +49,7 @@ class Pair:
             listed = ", ".join(differs)
             raise JournalError(
                 pick(
-                    f"the two results cannot be paired, for their questions differ in: {listed};"
+                    f"the two results cannot be paired, for their questions differ in {listed};"
                     f" the first is {described(first)}, the second {described(second)}",
                     f"两个结果的题目不同（{listed}），无法逐题比较；"
                     f"第一个是 {described(first)}，第二个是 {described(second)}",
@@ -84,8 +84,16 @@ def read(paths: Sequence[Path]) -> list[Result]:
         split = exam.get("split")
         unknown = split not in result.benchmark.splits
         missing = {"questions", "data_sha256", "subjects", "limit"} - set(exam)
-        if unknown or missing:
+        unsound = [
+            one
+            for one in result.answers
+            if not all(
+                type(value) is int for value in (one.id, one.prompt_tokens, one.dropped_shots)
+            )
+        ]
+        if unknown or missing or unsound:
             what = f"split {split!r}" if unknown else ", ".join(sorted(missing))
+            what = what or f"{unsound[0].subject} {unsound[0].id!r}"
             raise JournalError(
                 pick(
                     f"{path} is no result of qingyu eval ({what})",

@@ -227,17 +227,6 @@ def clip(words: str, inches: float) -> str:
     return words.rstrip() + "…"
 
 
-# Letters that must not reach a page: controls, overrides of direction, halves of pairs.
-_UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
-
-def clean(words: str, *, longest: int = 80) -> str:
-    """A stranger's text in one line of visible letters."""
-    line = " ".join(words.split()) or "?"
-    seen = "".join("\ufffd" if unicodedata.category(one) in _UNWANTED else one for one in line)
-    return seen if len(seen) <= longest else seen[: longest - 1] + "…"
-
-
 def png(figure: Figure) -> bytes:
     """The picture's bytes, without a date."""
     file = io.BytesIO()

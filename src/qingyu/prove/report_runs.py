@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qingyu.prove import pictures, wording
+from qingyu.prove import wording
 from qingyu.prove.results import Result
 from qingyu.prove.scores import Scores
 from qingyu.prove.uncertainty import Calibration, calibration, group_errors
@@ -33,7 +33,7 @@ class Run:
 
     @property
     def setting(self) -> str:
-        return pictures.clean(wording.setting(self.result))
+        return wording.setting(self.result)
 
     @property
     def headline(self) -> str:
@@ -79,7 +79,7 @@ def runs_of(results: Sequence[Result]) -> list[Run]:
 
 def _labels(results: Sequence[Result]) -> list[str]:
     """Names made safe, with what tells them apart where two are the same."""
-    labels = [pictures.clean(result.name, longest=48) for result in results]
+    labels = [wording.clean(result.name, longest=48) for result in results]
     for tell in (_shots_of, _split_of, _protocol_of, _method_of, _types_of):
         told: dict[str, set[str]] = {}
         for label, result in zip(labels, results, strict=True):
@@ -97,7 +97,7 @@ def _labels(results: Sequence[Result]) -> list[str]:
 
 
 def _shots_of(result: Result) -> str:
-    return pictures.clean(wording.shots(result))
+    return wording.clean(wording.shots(result))
 
 
 def _split_of(result: Result) -> str:
@@ -105,11 +105,11 @@ def _split_of(result: Result) -> str:
 
 
 def _protocol_of(result: Result) -> str:
-    return pictures.clean(str(result.exam["protocol"]))
+    return wording.clean(str(result.exam["protocol"]))
 
 
 def _method_of(result: Result) -> str:
-    return pictures.clean(str(result.exam["method"]))
+    return wording.clean(str(result.exam["method"]))
 
 
 def _types_of(result: Result) -> str:
@@ -122,4 +122,4 @@ def _types_of(result: Result) -> str:
         for name, count in types.items()
         if isinstance(count, int) and name != "F32"
     }
-    return pictures.clean(max(counts, key=lambda one: counts[one])) if counts else ""
+    return wording.clean(max(counts, key=lambda one: counts[one])) if counts else ""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from qingyu.prove import leaderboard_text, wording
 from qingyu.prove.benchmarks import CATEGORIES
-from qingyu.prove.pictures import clean
 from qingyu.prove.published import Row
 from qingyu.prove.summary import group_name
 from qingyu.prove.uncertainty import wilson
@@ -180,7 +179,7 @@ def differences(section: Section) -> Table:
                 f"{first.label} → {second.label}",
                 f"{found.difference_macro:+.1f}",
                 f"{found.low:+.1f} … {found.high:+.1f}",
-                wording.p_value(found.p_value),
+                wording.p_value(found.p_value).removeprefix("= "),
                 f"{found.flips:,} / {found.count:,}",
                 f"{found.gained:,}",
                 f"{found.lost:,}",
@@ -318,7 +317,7 @@ def _identity(run: Run) -> list[str]:
 
 
 def _short(value: Any, longest: int = 40) -> str:
-    return clean(str(value), longest=longest)
+    return wording.clean(str(value), longest=longest)
 
 
 def _with_error(value: float, error: float) -> str:

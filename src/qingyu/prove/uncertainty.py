@@ -123,8 +123,8 @@ def letter_probabilities(answer: Answer) -> tuple[float, ...]:
     if len(logs) != len(LETTERS) or any(map(math.isnan, logs)) or not math.isfinite(max(logs)):
         raise JournalError(
             pick(
-                f"{answer.subject} {answer.id}: {logs} are no logarithms of four probabilities",
-                f"{answer.subject} {answer.id}：{logs} 不是四个概率的对数",
+                f"{answer.subject} {answer.id!r}: {logs} are no logarithms of four probabilities",
+                f"{answer.subject} {answer.id!r}：{logs} 不是四个概率的对数",
             )
         )
     weights = [math.exp(value - max(logs)) for value in logs]

@@ -7,12 +7,13 @@ No score is praised that guessing would get as well, and nothing that was left o
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from qingyu.prove.pairs import Pair
 from qingyu.prove.results import Result
 from qingyu.prove.scores import Scores
-from qingyu.text import language, pick
+from qingyu.text import pick
 
 
 def subject_name(result: Result, subject: str) -> str:
@@ -122,7 +123,7 @@ def setting(result: Result) -> str:
         str(exam["protocol"]),
         str(exam["method"]),
     ]
-    return ("，" if language() == "zh" else ", ").join(parts)
+    return clean(pick(", ", "，").join(parts))
 
 
 def difference(pair: Pair) -> str:
@@ -165,7 +166,7 @@ def settings_warning(pair: Pair) -> str:
     if not pair.settings_differ:
         return ""
     first, second = (
-        ", ".join(f"{name} {run.exam[name]}" for name in pair.settings_differ)
+        clean(", ".join(f"{name} {run.exam[name]}" for name in pair.settings_differ))
         for run in (pair.first, pair.second)
     )
     return pick(
@@ -191,3 +192,14 @@ def number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) < 1e15 else None
+
+
+# Letters that must not reach a page: controls, overrides of direction, halves of pairs.
+_UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def clean(words: str, *, longest: int = 80) -> str:
+    """A stranger's text in one line of visible letters."""
+    line = " ".join(words.split()) or "?"
+    seen = "".join("\ufffd" if unicodedata.category(one) in _UNWANTED else one for one in line)
+    return seen if len(seen) <= longest else seen[: longest - 1] + "…"
