@@ -74,7 +74,7 @@ def test_what_is_forced_is_all_the_mask_allows(model: Any) -> None:
     forced = 0
     for schema in SCHEMAS:
         for _ in range(10):
-            constraint = model._constrain(Grammar.json_schema(schema))
+            constraint = model.constrain(Grammar.json_schema(schema))
             for _ in range(60):
                 tokens = constraint.forced()
                 for token in tokens:

@@ -137,9 +137,9 @@ UNIQUE = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems":
         ({"tool_choice": "required"}, "tool_choice", "tool_choice"),
         ({"tools": [TOOL], "tool_choice": NAMED}, "tool_choice", "clock"),
         (
-            {"tools": [TOOL], "response_format": {"type": "json_object"}},
+            {"tools": [TOOL], "response_format": {"type": "regex", "pattern": "<.*"}},
             "response_format",
-            "tools",
+            "may begin with <",
         ),
         ({"tools": [TOOL, TOOL]}, "tools", "weather"),
         (

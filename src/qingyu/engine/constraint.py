@@ -144,6 +144,22 @@ class Grammar:
         listed = " | ".join(json.dumps(one) for one in dict.fromkeys(choices))
         return cls("lark", _bounded(f"start: {listed}\n"))
 
+    def rule(self, name: str) -> str:
+        """The same as one rule of a larger Lark grammar. Raises ConstraintError."""
+        if self.kind == "json_schema":
+            return json_rule(name, prepared(json.loads(self.source)))
+        source = self.source
+        if self.kind == "regex":
+            written = json.loads(llguidance.LLMatcher.grammar_from_regex(source))
+            source = written["grammars"][0]["lark_grammar"]
+        return f"{name}: %lark {{\n{source}\n}}"
+
+
+def json_rule(name: str, schema: Mapping[str, Any]) -> str:
+    """A rule of a Lark grammar: JSON that a schema describes, as `prepared` gives it."""
+    # How llguidance is told of options inside a grammar.
+    return f"{name}: %json {json.dumps({**schema, 'x-guidance': JSON_OPTIONS})}"
+
 
 class Constraints:
     """Grammars for one model's vocabulary. Safe for threads.

@@ -154,11 +154,11 @@ class Model:
             self.tokenizer,
             vocab_size=self.info.vocab_size,
             chunk_tokens=self._chunk_tokens,
-            constrain=self._constrain,
+            constrain=self.constrain,
             draft=None if draft is None else DraftModel(draft, self),
         )
 
-    def _constrain(self, grammar: Grammar) -> Constraint:
+    def constrain(self, grammar: Grammar) -> Constraint:
         """The state of a text that follows a grammar. Compiled grammars are kept."""
         if self._constraints is None:
             from qingyu.engine.constraint import Constraints

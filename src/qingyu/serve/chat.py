@@ -91,6 +91,8 @@ def _plan(body: ChatRequest, service: Service) -> ToolPlan:
         for one in body.tools or ()
     ]
     named = isinstance(body.tool_choice, NamedChoice)
+    with about("response_format"):
+        text = grammar_of(body.response_format)
     return ToolPlan.of(
         tools,
         choice="required" if named else str(body.tool_choice or "auto"),
@@ -98,6 +100,7 @@ def _plan(body: ChatRequest, service: Service) -> ToolPlan:
         if isinstance(body.tool_choice, NamedChoice)
         else None,
         parallel=body.parallel_tool_calls is not False,
+        text=text,
         template=service.model.template,
     )
 
@@ -110,9 +113,8 @@ def _options(body: ChatRequest, plan: ToolPlan, service: Service) -> Options:
     if body.logprobs:
         options["logprobs"] = body.top_logprobs or 0
     with about("response_format"):
-        grammar = grammar_of(body.response_format)
-    if grammar is None:
-        grammar = plan.grammar(service.model.tokenizer)
+        plan.check_text(service.model.constrain, service.model.tokenizer)
+    grammar = plan.grammar(service.model.tokenizer)
     if grammar is not None:
         options["constraint"] = grammar
     return options

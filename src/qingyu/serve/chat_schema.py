@@ -238,15 +238,6 @@ class ChatRequest(PenaltyFields):
                 "stream_options",
                 pick("stream_options needs stream: true", "stream_options 需要 stream: true"),
             )
-        constrained = self.response_format is not None and self.response_format.type != "text"
-        if constrained and self.tools and self.tool_choice != "none":
-            raise contradiction(
-                "response_format",
-                pick(
-                    "response_format and tools cannot be combined; leave one out",
-                    "response_format 与 tools 不能同时使用；请去掉其一",
-                ),
-            )
         return self
 
 

@@ -88,11 +88,19 @@ def _plan(body: ResponsesRequest, service: Service) -> ToolPlan:
     ]
     choice = body.tool_choice
     named = choice.name if isinstance(choice, FunctionChoice) else None
+    wanted = body.text.format if body.text else None
+    text: Grammar | None = None
+    if isinstance(wanted, JsonObjectFormat):
+        text = Grammar.json_object()
+    elif isinstance(wanted, SchemaFormat):
+        with about("text.format"):
+            text = Grammar.json_schema(wanted.schema_)
     return ToolPlan.of(
         tools,
         choice=choice if isinstance(choice, str) else "required" if named else "auto",
         function=named,
         parallel=body.parallel_tool_calls is not False,
+        text=text,
         template=service.model.template,
     )
 
@@ -103,13 +111,9 @@ def _options(body: ResponsesRequest, plan: ToolPlan, service: Service) -> Option
         options["max_tokens"] = body.max_output_tokens
     if body.wants_logprobs:
         options["logprobs"] = body.top_logprobs or 0
-    wanted = body.text.format if body.text else None
+    with about("text.format"):
+        plan.check_text(service.model.constrain, service.model.tokenizer)
     grammar = plan.grammar(service.model.tokenizer)
-    if isinstance(wanted, JsonObjectFormat):
-        grammar = Grammar.json_object()
-    elif isinstance(wanted, SchemaFormat):
-        with about("text.format"):
-            grammar = Grammar.json_schema(wanted.schema_)
     if grammar is not None:
         options["constraint"] = grammar
     return options

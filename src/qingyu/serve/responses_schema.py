@@ -19,11 +19,9 @@ from qingyu.serve.fields import (
     SamplingFields,
     Strict,
     TextFormat,
-    contradiction,
     no_obfuscation,
     refuse_part,
 )
-from qingyu.text import pick
 
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "access_programs": (None,),
@@ -188,20 +186,6 @@ class ResponsesRequest(SamplingFields):
     ) = None
     stream: bool | None = None
     stream_options: ResponseStreamOptions | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> ResponsesRequest:
-        wanted = self.text.format if self.text else None
-        constrained = wanted is not None and wanted.type != "text"
-        if constrained and self.tools and self.tool_choice != "none":
-            raise contradiction(
-                "text.format",
-                pick(
-                    "text.format and tools cannot be combined; leave one out",
-                    "text.format 与 tools 不能同时使用；请去掉其一",
-                ),
-            )
-        return self
 
     @property
     def wants_logprobs(self) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qingyu.engine.constraint import JSON_OPTIONS, Grammar
+from qingyu.engine.constraint import Grammar, json_rule
 
 if TYPE_CHECKING:
     from qingyu.models.tokenizer import Tokenizer
@@ -40,6 +40,10 @@ class Style:
         """What stands before and after a function's name."""
         return '{"name": "', f'", "{self.key}": '
 
+    def opening(self, name: str) -> str:
+        """What a call begins with, as far as it takes to see that it is one."""
+        return self.open or name.join(self.head)
+
     def call(self, name: str, arguments: str) -> str:
         """A call as text. arguments: JSON text."""
         before, after = self.head
@@ -53,21 +57,33 @@ class Style:
         *,
         forced: bool,
         several: bool,
+        text: Grammar | None = None,
     ) -> Grammar:
         """What an answer follows. functions: names, and schemas of arguments as
-        `qingyu.engine.json_schema.prepared` gives them."""
+        `qingyu.engine.json_schema.prepared` gives them; text: what an answer without calls
+        follows, then it has either text or calls; None: any text, also before calls."""
         lines = ["one: " + " | ".join(f"one_{number}" for number in range(len(functions)))]
         before, after = self.head
         for number, (name, schema) in enumerate(functions.items()):
-            # How llguidance is told of options inside a grammar.
-            described = json.dumps({**schema, "x-guidance": JSON_OPTIONS})
+            head = [before + name + after]
+            if text is not None and not self.open:
+                # Cut as JSON is, or the lexer would see nothing else in a text's first brace.
+                head = ["{", '"name"', ": ", f'"{name}"', ", ", f'"{self.key}"', ": "]
+            written = " ".join(json.dumps(part) for part in head)
             lines += [
-                f'one_{number}: {json.dumps(before + name + after)} arguments_{number} "}}"',
-                f"arguments_{number}: %json {described}",
+                f'one_{number}: {written} arguments_{number} "}}"',
+                json_rule(f"arguments_{number}", schema),
             ]
+        if text is not None and not forced:
+            lines.append(text.rule("text"))
         if not self.open:
             # Text that begins like a call would have to be one.
-            start = ["start: one"] if forced else ["start: TEXT | one", r"TEXT: /([^{](?s:.*))?/"]
+            if forced:
+                start = ["start: one"]
+            elif text is not None:
+                start = ["start: text | one"]
+            else:
+                start = ["start: TEXT | one", r"TEXT: /([^{](?s:.*))?/"]
             return Grammar.lark("\n".join([*start, *lines]) + "\n")
         shown = {text: _control_token(text, tokenizer) for text in (self.open, self.close)}
         marks = {
@@ -78,6 +94,8 @@ class Style:
         more = rf'("\n" {marks[self.open]} {call})*' if several else ""
         if forced:
             start = [f"start: {marks[self.open]} {call} {more}"]
+        elif text is not None:
+            start = [f"start: text | {marks[self.open]} {call} {more}"]
         elif shown[self.open] is not None:
             start = [f"start: TEXT ({marks[self.open]} {call} {more})?", r"TEXT: /(?s:.*)/"]
         else:

@@ -1,6 +1,6 @@
 """Tool calls: how a model is told of tools, held to their schemas, and read.
 
-    plan = ToolPlan.of(tools, choice="auto", parallel=True, template=template)
+    plan = ToolPlan.of(tools, choice="auto", parallel=True, text=None, template=template)
     messages, tools = plan.prompt(messages)          # for the chat template
     plan.grammar(tokenizer)                          # what the answer must follow, or None
     for event in plan.reader().push(text): ...       # str | CallStart | Arguments | CallEnd
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from qingyu.serve.tool_styles import HERMES, Style, style_of
 from qingyu.text import pick
 
 if TYPE_CHECKING:
+    from qingyu.engine.constraint import Constraint
     from qingyu.models.template import ChatTemplate
     from qingyu.models.tokenizer import Tokenizer
 
@@ -99,12 +100,14 @@ class ToolPlan:
 
     choice: "auto", "required", or the one function that must be called. Without tools, or with
     the choice "none", there are no calls; the history may still have some.
+    text: what an answer without calls must follow; None: anything.
     native: whether the template writes tools and calls itself.
     """
 
     tools: tuple[Tool, ...] = ()
     choice: str = "auto"
     parallel: bool = True
+    text: Grammar | None = None
     style: Style = HERMES
     native: bool = False
 
@@ -116,6 +119,7 @@ class ToolPlan:
         choice: str = "auto",
         function: str | None = None,
         parallel: bool = True,
+        text: Grammar | None = None,
         template: ChatTemplate | None = None,
     ) -> ToolPlan:
         """choice: "none", "auto", "required", or with `function` the one to call.
@@ -160,7 +164,11 @@ class ToolPlan:
                 param="tool_choice",
             )
         style = None if template is None else style_of(template.source)
-        written: dict[str, Any] = {"style": style or HERMES, "native": style is not None}
+        written: dict[str, Any] = {
+            "text": text,
+            "style": style or HERMES,
+            "native": style is not None,
+        }
         if choice == "none":
             return cls(**written)
         return cls(tools=tuple(tools), choice=function or choice, parallel=parallel, **written)
@@ -195,15 +203,41 @@ class ToolPlan:
 
     def grammar(self, tokenizer: Tokenizer) -> Grammar | None:
         """What the answer must follow: calls with arguments by their schemas, after or instead
-        of free text unless a call is forced. None without tools."""
+        of free text unless a call is forced; with `text`, calls or that. Without tools: `text`."""
         if not self.tools:
-            return None
+            return self.text
         functions = {
             tool.name: _arguments_schema(tool)
             for tool in self.tools
             if self.choice in ("auto", "required", tool.name)
         }
-        return self.style.grammar(functions, tokenizer, forced=self.forced, several=self._several)
+        return self.style.grammar(
+            functions, tokenizer, forced=self.forced, several=self._several, text=self.text
+        )
+
+    def check_text(self, constrain: Callable[[Grammar], Constraint], tokenizer: Tokenizer) -> None:
+        """Raises ConstraintError when `text` cannot be followed, or may look like a call."""
+        if self.text is None or not self.tools:
+            return
+        state = constrain(self.text)
+        for opening in () if self.forced else self._openings:
+            # JSON is told apart word by word, other texts by their first character.
+            seen = opening if self.text.kind == "json_schema" else opening[0]
+            tokens = tokenizer.encode(seen, add_bos=False, continued=True)
+            if state.valid_prefix(tokens) == len(tokens):
+                raise ConstraintError(
+                    pick(
+                        f"an answer in this format may begin with {seen}, as a call of a tool"
+                        " does with this model; use a schema that names its properties, or set"
+                        " tool_choice",
+                        f"符合此格式的回答可能以 {seen} 开头，与此模型的工具调用相同；"
+                        "请使用写明属性的 schema，或指定 tool_choice",
+                    )
+                )
+
+    @property
+    def _openings(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.style.opening(tool.name) for tool in self.tools))
 
     @property
     def _several(self) -> bool:
@@ -212,17 +246,21 @@ class ToolPlan:
 
     def reader(self) -> CallReader:
         """Reads one answer."""
-        return CallReader(self.style if self.tools else None)
+        style = self.style if self.tools else None
+        return CallReader(style, () if self.text is None else self._openings)
 
 
 class CallReader:
     """Splits an answer into text and calls as it comes. Text that may become the beginning of
     a call is held back until that is known."""
 
-    def __init__(self, style: Style | None) -> None:
-        """style: of the calls; None: there are none, all is text."""
+    def __init__(self, style: Style | None, openings: tuple[str, ...] = ()) -> None:
+        """style: of the calls; None: there are none, all is text.
+        openings: an answer that begins with one of these is calls, any other is text; none
+        given: calls may follow text."""
         self.num_calls = 0
         self._style = style
+        self._openings = openings
         self._held = ""
         self._inside = False
         self._named = False
@@ -260,6 +298,8 @@ class CallReader:
     def _advance(self, style: Style, events: list[Event]) -> bool:
         """One step; False when more text is needed."""
         if not self._inside:
+            if self._openings and not self.num_calls:
+                return self._decide(style, events)
             return self._find_mark(style, events) if style.open else self._find_brace(events)
         index = self.num_calls - 1
         if not self._named:
@@ -286,6 +326,19 @@ class CallReader:
         self._inside = self._named = False
         events.append(CallEnd(index))
         return True
+
+    def _decide(self, style: Style, events: list[Event]) -> bool:
+        """The beginning says whether all of the answer is calls or text."""
+        held = self._held
+        if self._said or not any(one.startswith(held[: len(one)]) for one in self._openings):
+            if held:
+                events.append(held)
+            self._held = ""
+            self._said = True
+        elif held.startswith(self._openings):
+            self._held = held[len(style.open) :]
+            self._inside = True
+        return self._inside
 
     def _find_mark(self, style: Style, events: list[Event]) -> bool:
         start = self._held.find(style.open)
