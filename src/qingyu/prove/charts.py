@@ -96,12 +96,12 @@ def categories(
     ]
     # The neighbours have a lane of their own below the runs, so that none hides another.
     row_height, lane = 0.3 + 0.06 * len(runs), 0.1 if neighbours else 0.0
+    whole = row_height + (_LABEL if width <= NARROW else 0)
     figure, axes, ys = _rows(rows, handles, width=width, row_height=row_height)
     places = {
-        row.label: y - (lane + 0.02 * len(runs)) / row_height
-        for row, y in zip(rows, ys, strict=True)
+        row.label: y - (lane + 0.02 * len(runs)) / whole for row, y in zip(rows, ys, strict=True)
     }
-    ys = [y + lane / 2 / row_height for y in ys]
+    ys = [y + lane / 2 / whole for y in ys]
     for number, one in enumerate(neighbours):
         known = [(value, places[label]) for label, value in one.values.items() if label in places]
         axes.plot(
@@ -261,6 +261,10 @@ def speed(rates: Sequence[float | None], *, runs: Sequence[Name], width: float) 
     return figure
 
 
+# Inches that a label above its row takes.
+_LABEL = 0.17
+
+
 def _rows(
     rows: Sequence[Row],
     handles: Sequence[Any],
@@ -274,7 +278,7 @@ def _rows(
     above = above or width <= NARROW
     below = 0.5 + (legend_height(handles, width) if handles else 0)
     if above:
-        row_height += 0.17
+        row_height += _LABEL
         left = 0.12
     else:
         left = min(3.2, 0.25 + max(text_width(row.label) for row in rows))
@@ -295,7 +299,7 @@ def _rows(
                 bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 0.6},
                 zorder=4,
             )
-        ys = [y - 0.085 / row_height for y in ys]
+        ys = [y - _LABEL / 2 / row_height for y in ys]
     else:
         axes.set_yticks(ys, [clip(row.label, left - 0.1) for row in rows])
         axes.tick_params(axis="y", length=0)

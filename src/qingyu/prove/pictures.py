@@ -193,14 +193,14 @@ def legend_height(handles: Sequence[Any], width: float) -> float:
     columns, room = _legend_columns(handles, width)
     lines = [len(_legend_lines(one, room)) for one in handles]
     rows = -(-len(handles) // columns)
-    return 0.19 * max(sum(lines[:rows]), sum(lines[rows:])) + 0.1
+    return 0.19 * max(sum(lines[:rows]), sum(lines[rows:])) + 0.18
 
 
 def _legend_columns(handles: Sequence[Any], width: float) -> tuple[int, float]:
     """How many columns, and inches for a label."""
     widest = max(text_width(str(one.get_label())) for one in handles)
-    columns = 2 if widest < width / 2 - 0.5 else 1
-    return columns, width / columns - 0.5
+    columns = 2 if widest < width / 2 - 0.55 else 1
+    return columns, width / columns - 0.55
 
 
 def _legend_lines(handle: Any, room: float) -> list[str]:
@@ -214,7 +214,14 @@ def _legend_lines(handle: Any, room: float) -> list[str]:
 
 def text_width(words: str, points: float = POINTS) -> float:
     """About how wide letters are, in inches, in whatever font."""
-    ems = sum(1.0 if unicodedata.east_asian_width(one) in "WF" else 0.6 for one in words)
+    ems = sum(
+        1.0
+        if unicodedata.east_asian_width(one) in "WF" or one in "MWmw@%…"
+        else 0.82
+        if one.isupper()
+        else 0.6
+        for one in words
+    )
     return ems * points / 72
 
 
