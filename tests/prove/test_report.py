@@ -83,6 +83,9 @@ def test_what_was_left_out_is_said() -> None:
     assert "no letter could be read in 3 of 96 answers; they count as wrong" in text
     assert "2 prompts did not fit with all their examples; 4 examples were left out" in text
     assert "recorded rows" not in text  # a part has no rank
+    result = made(subjects=1)
+    cut = replace(result, answers=(replace(result.answers[0], cut=True), *result.answers[1:]))
+    assert "1 answers reached the length limit and were cut" in Tags(page(cut)).text
 
 
 def test_an_answered_split_without_a_key_is_shown_without_a_score(tmp_path: Path) -> None:
@@ -122,6 +125,10 @@ def test_the_same_name_is_told_apart() -> None:
 
     assert labels(made("m"), made("m", shots=0)) == ["m · 5-shot", "m · 0-shot"]
     assert labels(made("m"), made("m", types={"Q8_0": 9})) == ["m · Q4_1", "m · Q8_0"]
+    assert labels(made("m"), made("m", activation_bits=16)) == [
+        "m · 8-bit activations",
+        "m · 16-bit activations",
+    ]
     assert labels(made("m"), made("m"), made("n")) == ["m (1)", "m (2)", "n"]
 
 

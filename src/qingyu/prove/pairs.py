@@ -87,9 +87,8 @@ def read(paths: Sequence[Path]) -> list[Result]:
         unsound = [
             one
             for one in result.answers
-            if not all(
-                type(value) is int for value in (one.id, one.prompt_tokens, one.dropped_shots)
-            )
+            if {type(one.id), type(one.prompt_tokens), type(one.dropped_shots)} != {int}
+            or type(one.cut) is not bool
         ]
         if unknown or missing or unsound:
             what = f"split {split!r}" if unknown else ", ".join(sorted(missing))

@@ -91,11 +91,13 @@ def answers_csv(report: Report) -> str:
                     key,
                     int(one.choice == key) if key else "",
                     *chances,
+                    one.rule or "",
+                    int(one.cut),
                     one.prompt_tokens,
                     one.dropped_shots,
                 ]
             )
-    head = "subject,id,choice,key,correct,p_a,p_b,p_c,p_d,prompt_tokens,dropped_shots"
+    head = "subject,id,choice,key,correct,p_a,p_b,p_c,p_d,rule,cut,prompt_tokens,dropped_shots"
     return _csv([*_RUN_HEAD, *head.split(",")], rows)
 
 

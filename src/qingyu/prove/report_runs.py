@@ -80,7 +80,7 @@ def runs_of(results: Sequence[Result]) -> list[Run]:
 def _labels(results: Sequence[Result]) -> list[str]:
     """Names made safe, with what tells them apart where two are the same."""
     labels = [wording.clean(result.name, longest=48) for result in results]
-    for tell in (_shots_of, _split_of, _protocol_of, _method_of, _types_of):
+    for tell in (_shots_of, _split_of, _protocol_of, _method_of, _types_of, _bits_of):
         told: dict[str, set[str]] = {}
         for label, result in zip(labels, results, strict=True):
             told.setdefault(label, set()).add(tell(result))
@@ -123,3 +123,7 @@ def _types_of(result: Result) -> str:
         if isinstance(count, int) and name != "F32"
     }
     return wording.clean(max(counts, key=lambda one: counts[one])) if counts else ""
+
+
+def _bits_of(result: Result) -> str:
+    return wording.activations(result)

@@ -303,13 +303,13 @@ def _identity(run: Run) -> list[str]:
         *([] if parameters is None else [f"{parameters / 1e6:,.1f} M"]),
     ]
     types = model.get("types")
-    kinds = ", ".join(map(str, types)) if isinstance(types, dict) else ""
+    kinds = ", ".join(map(str, types)) if isinstance(types, dict) and types else NOTHING
     endpoint = _short(model.get("endpoint")) if "endpoint" in model else NOTHING
     return [
         f"{len(run.result.answers):,}",
         _short(model["sha256"], 16) if "sha256" in model else endpoint,
         " · ".join(sizes),
-        _short(kinds or NOTHING),
+        ", ".join(filter(None, (_short(kinds, 60), wording.activations(run.result)))),
         _short(exam["data_sha256"], 16),
         _short(run.result.time.get("started", NOTHING)),
         f"qingyu {_short(run.result.version)}",

@@ -69,6 +69,12 @@ def against(scores: Scores) -> str:
     )
 
 
+def activations(result: Result) -> str:
+    """How exactly the engine computed; "" where the result does not say."""
+    bits = result.model.get("activation_bits")
+    return pick(f"{bits}-bit activations", f"{bits} 位激活") if bits in (8, 16) else ""
+
+
 def notes(result: Result) -> list[str]:
     """All that a reader of the number must know: what is missing, unread or left out."""
     found = []
@@ -97,6 +103,13 @@ def notes(result: Result) -> list[str]:
                 f"no letter could be read in {unparsed:,} of {len(result.answers):,} answers;"
                 " they count as wrong",
                 f"{len(result.answers):,} 个回答中有 {unparsed:,} 个读不出选项，均计为错",
+            )
+        )
+    if cut := sum(one.cut for one in result.answers):
+        found.append(
+            pick(
+                f"{cut:,} answers reached the length limit and were cut",
+                f"{cut:,} 个回答达到长度上限而被截断",
             )
         )
     if dropped := [one.dropped_shots for one in result.answers if one.dropped_shots]:
