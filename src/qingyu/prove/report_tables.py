@@ -273,7 +273,7 @@ def what_was_measured(report: Report) -> Table:
             pick("run", "评测"),
             pick("setting", "设置"),
             pick("questions", "题数"),
-            pick("model file (SHA-256)", "模型文件（SHA-256）"),
+            pick("model (SHA-256 or endpoint)", "模型（SHA-256 或服务地址）"),
             pick("size", "大小"),
             pick("types", "类型"),
             pick("data (SHA-256)", "数据（SHA-256）"),
