@@ -288,7 +288,7 @@ def refused() -> Iterator[Named]:
     """What must be an error, for want of support or of any answer."""
     for key, value in {"not": {"type": "string"}, "uniqueItems": True, "contains": {}, "if": {},
                        "dependentRequired": {"a": ["b"]}, "propertyNames": {"pattern": "a"},
-                       "unevaluatedProperties": False, "nullable": True}.items():  # fmt: skip
+                       "unevaluatedProperties": False}.items():  # fmt: skip
         yield key, {"type": ["object", "array"], key: value}
     yield "overlapping oneOf", {"oneOf": [{"type": "number"}, {"type": "integer"}]}
     yield "lookahead", {"type": "string", "pattern": "^(?!x)a"}

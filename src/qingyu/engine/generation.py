@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu import _native
+from qingyu.engine.logprobs import PromptScores, likeliest, token_info
 from qingyu.engine.request import Request
 from qingyu.engine.results import Limit, Result, StopReason, TokenInfo
 from qingyu.engine.sampling import Sampler
@@ -64,6 +64,10 @@ class Generation:
         self.guesser: Guesser | None = None
         self.error: QingyuError | None = None
         self.infos: list[TokenInfo] | None = None if request.logprobs is None else []
+        # Of the prompt's own tokens, when they were asked for.
+        self.scores: PromptScores | None = None
+        if request.prompt_logprobs is not None:
+            self.scores = PromptScores(list(prompt), request.prompt_logprobs, tokenizer)
         self._end_tokens = end_tokens
         room = context - len(prompt)
         wanted = request.max_tokens
@@ -88,6 +92,19 @@ class Generation:
     def pending(self) -> int:
         """Tokens known and not yet computed, at least one while it runs."""
         return len(self.history) - self.computed
+
+    @property
+    def scoring(self) -> bool:
+        """Whether log-probabilities of the prompt are still wanted."""
+        return self.scores is not None and not self.scores.complete
+
+    @property
+    def reusable(self) -> int:
+        """How many known tokens need no forward if they are in the cache: all but the last,
+        and but those whose logits are wanted."""
+        if self.scores is not None and not self.scores.complete:
+            return len(self.scores.infos)
+        return len(self.history) - 1
 
     @property
     def room(self) -> int:
@@ -129,6 +146,7 @@ class Generation:
             limited_by=self._limit if self._stop_reason == "length" else None,
             seed=self.sampler.seed,
             logprobs=None if self.infos is None else tuple(self.infos),
+            prompt_logprobs=None if self.scores is None else tuple(self.scores.infos),
             constraint_complete=self._complete,
             forward_passes=self.forward_passes,
             prefill_seconds=self.prefill_seconds,
@@ -153,7 +171,7 @@ class Generation:
             info = None
         else:
             assert self.request.logprobs is not None
-            info = _likeliest(logits, self.request.logprobs)
+            info = likeliest(logits, self.request.logprobs)
         if self.constraint is not None:
             self.constraint.apply(logits)
         token = self.sampler(logits)
@@ -161,6 +179,25 @@ class Generation:
             self._record(token, *info)
         self._accept(token)
         return token
+
+    def begin(self) -> None:
+        """Take what is known before the first forward."""
+        if self.room > 0:
+            self.force()
+        elif not self.scoring:
+            self._finish("length")
+
+    def places(self, count: int) -> range:
+        """Of the next `count` tokens to compute, the places whose logits `score` wants."""
+        return range(0) if self.scores is None else self.scores.places(self.computed, count)
+
+    def score(self, logits: NDArray[np.float32]) -> None:
+        """Logits [places, vocab] of the prompt; without anything to generate they may be all."""
+        assert self.scores is not None
+        self.scores.take(logits)
+        if self.scores.complete and self.room <= 0:
+            self.forward_passes += 1
+            self._finish("length")
 
     def force(self) -> None:
         """Take the tokens the constraint leaves no choice about."""
@@ -199,15 +236,11 @@ class Generation:
         values: NDArray[np.float32],
         total: float,
     ) -> None:
-        """Keep the log-probability of a token that will show, and of the likeliest."""
-        if self.infos is None or token in self._end_tokens or token in self.request.stop_tokens:
-            return
-        name = self._tokenizer.token_bytes
-        top = tuple(
-            (int(one), name(int(one)), float(value) - total)
-            for one, value in zip(ids, values, strict=True)
-        )
-        self.infos.append(TokenInfo(token, name(token), float(row[token]) - total, top))
+        """Keep the log-probability of a token that will show, and of the likeliest. Beside those
+        of a prompt there is one for each token, the end as well."""
+        shown = token not in self._end_tokens and token not in self.request.stop_tokens
+        if self.infos is not None and (shown or self.scores is not None):
+            self.infos.append(token_info(self._tokenizer, token, row, ids, values, total))
 
     def cancel(self) -> None:
         """It shall not go on. What it has stays readable."""
@@ -249,16 +282,3 @@ class Generation:
     def _append(self, text: str) -> None:
         if text:
             self._pieces.append(text)
-
-
-def _likeliest(
-    logits: NDArray[np.float32], count: int
-) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32], float]:
-    """A copy of logits [vocab], the `count` largest of them, and the log of the sum of exp."""
-    row = logits.copy()
-    largest = float(row.max())
-    total = largest + float(np.log(np.exp(row - largest).sum(dtype=np.float64)))
-    if count == 0:
-        return row, np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32), total
-    ids, values = _native.select_top(row, count)
-    return row, ids, values, total

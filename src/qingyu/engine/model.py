@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from qingyu.engine import scoring
 from qingyu.engine.core import Core
-from qingyu.engine.request import Options
+from qingyu.engine.request import Options, checked_tokens
 from qingyu.engine.results import ModelInfo, Perplexity, SavedState, Score
-from qingyu.engine.session import Session, checked_tokens
+from qingyu.engine.session import Session
 from qingyu.engine.speculation import DraftModel
 from qingyu.engine.state import StateHeader, read_state, write_state
 from qingyu.engine.stream import Stream

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qingyu.engine.sampling import Sampling
 from qingyu.engine.stops import checked_stops
 from qingyu.errors import InvalidRequestError
@@ -31,7 +34,7 @@ class Options(TypedDict, total=False):
 
     max_tokens: most tokens to generate; None: until the model ends or the context is full.
         More than the context has room for is allowed: the result's `limited_by` then says
-        "context".
+        "context". 0 is possible with prompt_logprobs: then nothing is generated.
     sampling: a `Sampling`; the keywords of its fields (temperature ... seed), given beside or
         instead of it, override its fields. Neither: greedy.
     stop: a string or several; the text ends before the first that appears.
@@ -41,6 +44,8 @@ class Options(TypedDict, total=False):
         llguidance's dialect of Lark, a list of texts, or a ready `Grammar`.
     logprobs: record the log-probability of each token, and of so many of the likeliest (0 to
         20), before sampling settings and constraint; None: do not.
+    prompt_logprobs: the same of the prompt's own tokens; all of them are computed then, but for
+        what begins as a prompt whose log-probabilities are known.
     speculate: guess tokens ahead where it has paid; the result is the same.
     progress: called after each forward of the prompt with (tokens done, tokens of the prompt).
     """
@@ -64,6 +69,7 @@ class Options(TypedDict, total=False):
     choices: Sequence[str] | None
     constraint: Grammar | None
     logprobs: int | None
+    prompt_logprobs: int | None
     speculate: bool
     progress: Progress | None
 
@@ -78,6 +84,7 @@ class Request:
     stop_tokens: frozenset[int] = frozenset()
     grammar: Grammar | None = None
     logprobs: int | None = None
+    prompt_logprobs: int | None = None
     speculate: bool = True
     progress: Progress | None = None
 
@@ -95,31 +102,34 @@ class Request:
         choices: Sequence[str] | None = None,
         constraint: Grammar | None = None,
         logprobs: int | None = None,
+        prompt_logprobs: int | None = None,
         speculate: bool = True,
         progress: Progress | None = None,
         **fields: Any,
     ) -> Request:
         """Raises InvalidRequestError naming the value, TypeError for an unknown keyword."""
+        least = 1 if prompt_logprobs is None else 0
         if max_tokens is not None and (
-            not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or max_tokens < 1
+            not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or max_tokens < least
         ):
             raise InvalidRequestError(
                 pick(
-                    f"max_tokens is {max_tokens!r}; it must be an integer of at least 1",
-                    f"max_tokens 为 {max_tokens!r}；应为不小于 1 的整数",
+                    f"max_tokens is {max_tokens!r}; it must be an integer of at least {least}",
+                    f"max_tokens 为 {max_tokens!r}；应为不小于 {least} 的整数",
                 )
             )
-        if logprobs is not None and (
-            not isinstance(logprobs, int)
-            or isinstance(logprobs, bool)
-            or not 0 <= logprobs <= MAX_LOGPROBS
-        ):
-            raise InvalidRequestError(
-                pick(
-                    f"logprobs is {logprobs!r}; it must be 0 to {MAX_LOGPROBS}",
-                    f"logprobs 为 {logprobs!r}；应在 0 到 {MAX_LOGPROBS} 之间",
+        for name, value in (("logprobs", logprobs), ("prompt_logprobs", prompt_logprobs)):
+            if value is not None and (
+                not isinstance(value, int)
+                or isinstance(value, bool)
+                or not 0 <= value <= MAX_LOGPROBS
+            ):
+                raise InvalidRequestError(
+                    pick(
+                        f"{name} is {value!r}; it must be 0 to {MAX_LOGPROBS}",
+                        f"{name} 为 {value!r}；应在 0 到 {MAX_LOGPROBS} 之间",
+                    )
                 )
-            )
         return cls(
             max_tokens=max_tokens,
             sampling=replace(sampling, **fields) if sampling else Sampling(**fields),
@@ -129,9 +139,35 @@ class Request:
                 schema=schema, regex=regex, lark=lark, choices=choices, constraint=constraint
             ),
             logprobs=logprobs,
+            prompt_logprobs=prompt_logprobs,
             speculate=speculate,
             progress=progress,
         )
+
+
+def checked_tokens(
+    tokens: Sequence[int] | NDArray[np.integer], vocab_size: int, *, what: str = "prompt"
+) -> list[int]:
+    """Token ids as a list of int. Raises InvalidRequestError when empty or out of range."""
+    array = np.asarray(tokens)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
+        raise InvalidRequestError(
+            pick(
+                f"{what} must be at least one token: a sequence of integers, not empty",
+                f"{what} 至少要有一个词元：非空的整数序列",
+            )
+        )
+    smallest, largest = int(array.min()), int(array.max())
+    if smallest < 0 or largest >= vocab_size:
+        wrong = smallest if smallest < 0 else largest
+        raise InvalidRequestError(
+            pick(
+                f"{what} has token {wrong}, which is not in the vocabulary of {vocab_size}",
+                f"{what} 中的词元 {wrong} 不在大小为 {vocab_size} 的词表中",
+            )
+        )
+    ids: list[int] = array.tolist()
+    return ids
 
 
 def _grammar(**given: Any) -> Grammar | None:

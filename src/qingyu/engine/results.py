@@ -45,6 +45,8 @@ class Result:
     limited_by: with "length", which limit: "max_tokens" as asked, or "context", which was full.
     seed: the seed in use; None when greedy.
     logprobs: one per token, if they were asked for.
+    prompt_logprobs: one per token of the prompt after its first, if they were asked for; then
+        `logprobs` has one for the end token as well.
     constraint_complete: whether the text is a whole sentence of its grammar; None without one.
     forward_passes: forwards that gave this answer its tokens; fewer than tokens when some were
         forced by a grammar or guessed ahead.
@@ -59,6 +61,7 @@ class Result:
     limited_by: Limit | None = None
     seed: int | None = None
     logprobs: tuple[TokenInfo, ...] | None = None
+    prompt_logprobs: tuple[TokenInfo, ...] | None = None
     constraint_complete: bool | None = None
     forward_passes: int = 0
     prefill_seconds: float = 0.0

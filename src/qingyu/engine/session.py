@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
@@ -27,17 +26,18 @@ from numpy.typing import NDArray
 
 from qingyu.engine.core import Core
 from qingyu.engine.generation import Generation
+from qingyu.engine.logprobs import KnownScores
+from qingyu.engine.masks import compute_masks
 from qingyu.engine.prefix import common_length
-from qingyu.engine.request import Options, Request
+from qingyu.engine.request import Options, Request, checked_tokens
 from qingyu.engine.sampling import Sampler
+from qingyu.engine.scoring import rows_per_forward
 from qingyu.engine.speculation import MAX_GUESSES, Costs, DraftModel, DraftText, PromptLookup
 from qingyu.errors import (
     ContextFullError,
-    InvalidRequestError,
     OutOfMemoryError,
     QingyuError,
 )
-from qingyu.text import pick
 
 if TYPE_CHECKING:
     from qingyu.engine.constraint import Constraint, Grammar
@@ -51,6 +51,8 @@ _LONGEST_PAUSE = 0.1
 _SHORT = 16
 # Guessing is for few at a time: with more, forwards are full anyway.
 _MOST_GUESSING = 4
+# Beside those who decode, log-probabilities of at most so many prompt tokens a step.
+_MOST_SCORED = 64
 # A prefix somebody else is computing is waited for when it is at least this long.
 _WORTH_WAITING = 32
 
@@ -76,6 +78,7 @@ class Session:
         self._draft = draft
         self._waiting: list[Generation] = []
         self._running: list[Generation] = []
+        self._known = KnownScores()
         self._costs = Costs()
         # Prompt tokens per second of forwards that compute prompts; 0: not measured yet.
         self._prompt_rate = 0.0
@@ -122,10 +125,11 @@ class Session:
     def prepare(self, tokens: Sequence[int], **options: Unpack[Options]) -> Generation:
         """As `add`, but it does not take part until it is given to `enter`."""
         prompt = checked_tokens(tokens, self._vocab_size)
-        if len(prompt) + 1 > self._core.limit:
-            limit = self._core.limit
-            raise ContextFullError(prompt=len(prompt), limit=limit, room=limit - 1)
         request = Request.of(**options)
+        limit = self._core.limit
+        room = limit if request.max_tokens == 0 else limit - 1
+        if len(prompt) > room:
+            raise ContextFullError(prompt=len(prompt), limit=limit, room=room)
         if request.stop_tokens:
             checked_tokens(list(request.stop_tokens), self._vocab_size, what="stop_tokens")
         generation = Generation(
@@ -137,7 +141,7 @@ class Session:
             context=self._core.limit,
             constraint=None if request.grammar is None else self._constrain(request.grammar),
         )
-        generation.force()
+        generation.begin()
         return generation
 
     def enter(self, generation: Generation) -> None:
@@ -163,8 +167,14 @@ class Session:
             row = 0
             ended = False
             for generation, count in parts:
+                scored = len(generation.places(count))
+                if scored:
+                    generation.score(logits[row : row + scored])
+                    row += scored
                 rows = 1 + len(generation.guesses)
-                if generation.pending > count:
+                if generation.pending > count or generation.finished:
+                    row += generation.pending == count
+                    ended = ended or generation.finished
                     generation.computed += count
                     generation.prefill_seconds += seconds
                     continue
@@ -211,6 +221,8 @@ class Session:
             if generation.finished:
                 self._waiting.remove(generation)
                 continue
+            if generation.scores is not None:
+                self._known.fill(generation.scores)
             source, shared = self._shared(generation)
             if source is not None and source.computed < shared:
                 continue
@@ -220,6 +232,8 @@ class Session:
                 self._full = True
                 return
             generation.sequence, generation.computed = opened
+            if generation.scores is not None:
+                self._known.keep(generation.scores)
             if generation.forward_passes == 0:
                 generation.cached_tokens = min(generation.computed, generation.num_prompt)
             self._running.append(generation)
@@ -240,11 +254,14 @@ class Session:
         """The running generation that begins most like this one, and how many tokens they
         share: enough more than what is parked to be worth it. Of equals the one that has most
         of it computed: the newest would be waited for again and again."""
-        least = self._core.cached(generation.history) + _WORTH_WAITING
+        cached = min(self._core.cached(generation.history), generation.reusable)
+        least = cached + _WORTH_WAITING
         tokens = generation.history[:-1]
+        asked = generation.request.prompt_logprobs
         found = [
             (shared, min(one.computed, shared), one)
             for one in self._running
+            if not generation.scoring or one.request.prompt_logprobs == asked
             if (shared := common_length(tokens, one.history[: one.num_prompt])) >= least
         ]
         if not found:
@@ -257,10 +274,11 @@ class Session:
     ) -> tuple[int, int]:
         if source is not None:
             try:
+                shared = min(shared, generation.reusable)
                 return core.fork(source.sequence, shared), shared
             except OutOfMemoryError:
                 pass
-        return core.open(generation.history)
+        return core.open(generation.history[: generation.reusable + 1])
 
     def _forward(
         self, core: Core
@@ -276,6 +294,7 @@ class Session:
             for one, count in parts:
                 start = one.computed
                 size = count + len(one.guesses)
+                outputs += (len(tokens) + place - start for place in one.places(count))
                 tokens += one.history[start : start + count]
                 tokens += one.guesses
                 sequences += [one.sequence] * size
@@ -283,7 +302,7 @@ class Session:
                     outputs += range(len(tokens) - 1 - len(one.guesses), len(tokens))
                     if one.constraint is not None:
                         masks.append(one.constraint)
-            computing = _compute_masks(masks)
+            computing = compute_masks(masks)
             self._unsettled = True
             started = time.perf_counter()
             try:
@@ -306,7 +325,8 @@ class Session:
                     computing.result()
             seconds = time.perf_counter() - started
             self.forward_passes += 1
-            if len(outputs) == len(tokens):
+            scoring = any(one.scoring for one, _ in parts)
+            if len(outputs) == len(tokens) and not scoring:
                 self._costs.observe(len(tokens), seconds)
             elif len(tokens) >= _MIN_PROMPT_TOKENS:
                 rate = len(tokens) / seconds
@@ -317,8 +337,8 @@ class Session:
         """What the next forward computes: all known tokens of those who have few, with
         guesses after them, then prompts."""
         few = max(1, min(_SHORT, self._chunk_tokens // 4))
-        short = [one for one in self._running if one.pending <= few]
-        long = [one for one in self._running if one.pending > few]
+        short = [one for one in self._running if one.pending <= few and not one.scoring]
+        long = [one for one in self._running if one.pending > few or one.scoring]
         self._guess(short, guessing and not long)
         parts = [(one, one.pending) for one in short]
         if not long:
@@ -327,6 +347,9 @@ class Session:
         if short:
             used = sum(count + len(one.guesses) for one, count in parts)
             room = min(room - used, int(self._prompt_rate * _LONGEST_PAUSE) or room)
+        if any(one.scoring for one in long):
+            rows = rows_per_forward(self._vocab_size, self._chunk_tokens)
+            room = min(room, rows - len(parts), _MOST_SCORED if short else room)
         room = max(room, min(_MIN_PROMPT_TOKENS, self._chunk_tokens))
         return parts + _share_out(long, room)
 
@@ -424,8 +447,8 @@ class Session:
         is. A token whose logits were lost is computed again."""
         for generation in self._running:
             length = core.native.length(generation.sequence)
-            if length >= len(generation.history):
-                length = len(generation.history) - 1
+            if length > generation.reusable:
+                length = generation.reusable
                 core.native.truncate(generation.sequence, length)
             generation.computed = length
         self._retire(core)
@@ -446,55 +469,8 @@ def _share_out(prompts: list[Generation], room: int) -> list[tuple[Generation, i
     return [(one, counts[id(one)]) for one in prompts if counts[id(one)]]
 
 
-_mask_worker: ThreadPoolExecutor | None = None
-
-
-def _compute_masks(constraints: list[Constraint]) -> Future[None] | None:
-    """Begin computing what may follow, in another thread: the forward takes none of Python's
-    time. What goes wrong there shows again when the mask is applied."""
-    global _mask_worker
-    if not constraints:
-        return None
-    if _mask_worker is None:
-        _mask_worker = ThreadPoolExecutor(1, "qingyu-mask")
-
-    def compute() -> None:
-        for constraint in constraints:
-            try:
-                constraint.mask()
-            except QingyuError:
-                continue
-
-    return _mask_worker.submit(compute)
-
-
 def _stop(generation: Generation, error: QingyuError | None) -> None:
     if error is None:
         generation.cancel()
     else:
         generation.fail(error)
-
-
-def checked_tokens(
-    tokens: Sequence[int] | NDArray[np.integer], vocab_size: int, *, what: str = "prompt"
-) -> list[int]:
-    """Token ids as a list of int. Raises InvalidRequestError when empty or out of range."""
-    array = np.asarray(tokens)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
-        raise InvalidRequestError(
-            pick(
-                f"{what} must be at least one token: a sequence of integers, not empty",
-                f"{what} 至少要有一个词元：非空的整数序列",
-            )
-        )
-    smallest, largest = int(array.min()), int(array.max())
-    if smallest < 0 or largest >= vocab_size:
-        wrong = smallest if smallest < 0 else largest
-        raise InvalidRequestError(
-            pick(
-                f"{what} has token {wrong}, which is not in the vocabulary of {vocab_size}",
-                f"{what} 中的词元 {wrong} 不在大小为 {vocab_size} 的词表中",
-            )
-        )
-    ids: list[int] = array.tolist()
-    return ids

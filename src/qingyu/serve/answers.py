@@ -68,6 +68,7 @@ class Answers:
         grammar_field: str = "response_format",
     ) -> None:
         self.num_prompt = len(tokens)
+        self.prompt = tokens
         self._service = service
         self._prompt_field = prompt_field
         self._grammar_field = grammar_field
@@ -177,6 +178,12 @@ class Answers:
             raise from_qingyu(error) from None
         _check_whole(result)
         return result
+
+    def prompt_infos(self, index: int) -> Sequence[TokenInfo]:
+        """Of the prompt's tokens after the first, once the answer has begun; none unless asked
+        for."""
+        scores = self._feeds[index].job.generation.scores
+        return () if scores is None else scores.infos
 
     @property
     def results(self) -> list[Result]:

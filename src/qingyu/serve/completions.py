@@ -12,12 +12,13 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from qingyu.engine.results import Result, TokenInfo
+from qingyu.engine.results import Result
 from qingyu.serve.answers import Answers, ClientGoneError, fingerprint, off_loop, usage
 from qingyu.serve.completions_schema import (
     DEFAULT_MAX_TOKENS,
@@ -26,6 +27,7 @@ from qingyu.serve.completions_schema import (
 )
 from qingyu.serve.fields import check_model, grammar_of, refuse_unsupported
 from qingyu.serve.limits import parse, read_json
+from qingyu.serve.logprob_lists import LogprobLists, joined
 from qingyu.serve.problems import ApiError, about
 from qingyu.serve.service import Service
 from qingyu.serve.sse import DONE, EventStream, event
@@ -42,9 +44,12 @@ async def completions(request: Request) -> Response:
     check_model(body.model, service.name, service.aliases)
     prompts = _prompts(body)
     options = body.options()
-    options["max_tokens"] = body.max_tokens or DEFAULT_MAX_TOKENS
+    most = DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
+    options["max_tokens"] = most
     if body.logprobs is not None:
         options["logprobs"] = body.logprobs
+    if body.echo and (body.logprobs is not None or not most):
+        options["prompt_logprobs"] = body.logprobs or 0
     with about("response_format"):
         grammar = grammar_of(body.response_format)
     if grammar is not None:
@@ -80,7 +85,8 @@ async def completions(request: Request) -> Response:
         return Response(status_code=499)
     finally:
         await groups.aclose()
-    return JSONResponse(writer.whole(groups, collected))
+    size = _size(groups.num_prompt, body)
+    return await off_loop(size, lambda: JSONResponse(writer.whole(groups, collected)))
 
 
 def _prompts(body: CompletionRequest) -> list[str | list[int]]:
@@ -118,6 +124,7 @@ class _Writer:
     def __init__(self, service: Service, body: CompletionRequest, echoes: list[str]) -> None:
         self._body = body
         self._echoes = echoes
+        self._tokenizer = service.model.tokenizer
         self._base = {
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
@@ -130,13 +137,20 @@ class _Writer:
     def whole(self, groups: _Groups, collected: Sequence[Sequence[Result]]) -> dict[str, Any]:
         """The response when nothing is streamed."""
         choices: list[dict[str, Any]] = []
-        for echo, results in zip(self._echoes, collected, strict=True):
+        for number, results in enumerate(collected):
             for result in results:
+                lists = self._lists()
+                parts = []
+                if lists and result.prompt_logprobs is not None:
+                    prompt = groups.answers[number].prompt
+                    parts.append(lists.prompt(prompt, result.prompt_logprobs, self._echoes[number]))
+                if lists:
+                    parts.append(lists.answer(result.logprobs or ()))
                 choices.append(
                     {
                         "index": len(choices),
-                        "text": echo + result.text,
-                        "logprobs": _logprobs(result.logprobs, 0),
+                        "text": self._echoes[number] + result.text,
+                        "logprobs": joined(parts) if lists else None,
                         "finish_reason": _finish_reason(result),
                     }
                 )
@@ -148,20 +162,29 @@ class _Writer:
             collected = []
             for number, answers in enumerate(groups.answers):
                 count = self._body.n or 1
-                offsets = [0] * count
-                if self._echoes[number]:
-                    for index in range(count):
-                        yield self._chunk(number * count + index, self._echoes[number])
+                echo = self._echoes[number]
+                every = [self._lists() for _ in range(count)]
+                # Log-probabilities of the prompt are there when the answer begins.
+                late = bool(self._body.echo) and self._body.logprobs is not None
+                echoed = [not late] * count
+                for index in range(count if echo and not late else 0):
+                    yield self._chunk(number * count + index, echo)
                 async for index, update in answers:
                     place = number * count + index
                     reason = logprobs = None
+                    lists = every[index]
                     if update.finished:
                         reason = _finish_reason(answers.result(index))
+                    if lists and not echoed[index]:
+                        echoed[index] = True
+                        yield await off_loop(
+                            _size(answers.num_prompt, self._body),
+                            partial(self._echo, place, echo, lists, answers, index),
+                        )
                     if update.text or update.tokens or reason:
-                        logprobs = _logprobs(update.tokens or None, offsets[index])
+                        if lists and update.tokens:
+                            logprobs = lists.answer(update.tokens)
                         yield self._chunk(place, update.text, logprobs=logprobs, reason=reason)
-                    if logprobs is not None:
-                        offsets[index] += sum(map(len, logprobs["tokens"]))
                 collected.append(answers.results)
             if self._with_usage:
                 yield event({**self._base, "choices": [], "usage": self._usage(groups, collected)})
@@ -169,11 +192,21 @@ class _Writer:
         except ApiError as error:
             yield event(error.body)
 
+    def _lists(self) -> LogprobLists | None:
+        """For one choice, if log-probabilities were asked for."""
+        return None if self._body.logprobs is None else LogprobLists(self._tokenizer)
+
     def _usage(self, groups: _Groups, collected: Sequence[Sequence[Result]]) -> dict[str, Any]:
         total = usage(groups.num_prompt, [one for results in collected for one in results])
         cached = sum(results[0].cached_tokens for results in collected)
         total["prompt_tokens_details"] = {"cached_tokens": cached}
         return total
+
+    def _echo(
+        self, place: int, echo: str, lists: LogprobLists, answers: Answers, index: int
+    ) -> bytes:
+        logprobs = lists.prompt(answers.prompt, answers.prompt_infos(index), echo)
+        return self._chunk(place, echo, logprobs=logprobs)
 
     def _chunk(
         self,
@@ -190,23 +223,9 @@ class _Writer:
         return event(chunk)
 
 
-def _logprobs(infos: Sequence[TokenInfo] | None, offset: int) -> dict[str, Any] | None:
-    if infos is None:
-        return None
-    texts = [info.raw.decode("utf-8", "replace") for info in infos]
-    offsets = []
-    for text in texts:
-        offsets.append(offset)
-        offset += len(text)
-    return {
-        "tokens": texts,
-        "token_logprobs": [max(info.logprob, -9999.0) for info in infos],
-        "top_logprobs": [
-            {raw.decode("utf-8", "replace"): max(value, -9999.0) for _, raw, value in info.top}
-            for info in infos
-        ],
-        "text_offset": offsets,
-    }
+def _size(num_prompt: int, body: CompletionRequest) -> int:
+    """For `off_loop`: numbers to write when a prompt's log-probabilities are among them."""
+    return num_prompt * (1 + (body.logprobs or 0)) if body.echo else 0
 
 
 def _finish_reason(result: Result) -> str:

@@ -57,7 +57,7 @@ class CompletionRequest(PenaltyFields):
     """A text, token ids, or several of either, to be continued."""
 
     prompt: Prompt
-    max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = DEFAULT_MAX_TOKENS
+    max_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS)] | None = DEFAULT_MAX_TOKENS
     best_of: Annotated[int, Field(ge=1, le=16)] | None = None
     echo: bool | None = None
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
@@ -74,12 +74,12 @@ class CompletionRequest(PenaltyFields):
                     f"best_of 为 {self.best_of}；只支持与 n 相同的值",
                 ),
             )
-        if self.echo and self.logprobs is not None:
+        if self.max_tokens == 0 and not self.echo:
             raise contradiction(
-                "echo",
+                "max_tokens",
                 pick(
-                    "echo with logprobs is not supported: the prompt's own are not computed",
-                    "不支持 echo 与 logprobs 同用：不计算提示自身的概率",
+                    "max_tokens is 0, which is possible only with echo: true",
+                    "max_tokens 为 0；只有 echo: true 时才可以",
                 ),
             )
         if self.stream_options is not None and not self.stream:
@@ -91,11 +91,12 @@ class CompletionRequest(PenaltyFields):
 
 
 class CompletionLogprobs(BaseModel):
-    """Log-probabilities in the older shape."""
+    """Log-probabilities in the older shape. With echo those of the prompt come first; its first
+    token has none. text_offset: characters before a token in the choice's text."""
 
     tokens: list[str]
-    token_logprobs: list[float]
-    top_logprobs: list[dict[str, float]]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
 
 
