@@ -265,22 +265,12 @@ def speed(report: Report) -> Table:
 
 
 def what_was_measured(report: Report) -> Table:
-    """Model file, questions and program of each run."""
-    rows = [[run.label, run.setting, *_identity(run)] for run in report.runs]
+    """Model, questions and program: a column for each run."""
+    columns = [_identity(run) for run in report.runs]
     return Table(
         title=pick("What was measured", "评测对象"),
-        head=[
-            pick("run", "评测"),
-            pick("setting", "设置"),
-            pick("questions", "题数"),
-            pick("model (SHA-256 or endpoint)", "模型（SHA-256 或服务地址）"),
-            pick("size", "大小"),
-            pick("types", "类型"),
-            pick("data (SHA-256)", "数据（SHA-256）"),
-            pick("started", "开始于"),
-            pick("program", "程序"),
-        ],
-        rows=rows,
+        head=["", *(run.label for run in report.runs)],
+        rows=[[name, *(column[name] for column in columns)] for name in columns[0]],
         words=True,
     )
 
@@ -294,29 +284,32 @@ def row_label(row: Row) -> str:
     return f"{row.model} · " + pick(", ", "，").join(filter(None, setting))
 
 
-def _identity(run: Run) -> list[str]:
-    model, exam = run.result.model, run.result.exam
+def _identity(run: Run) -> dict[str, str]:
+    result = run.result
+    model, exam = result.model, result.exam
     size = wording.number(model.get("bytes"))
     parameters = wording.number(model.get("parameters"))
-    sizes = [
-        NOTHING if size is None else f"{size / 1e6:,.1f} MB",
-        *([] if parameters is None else [f"{parameters / 1e6:,.1f} M"]),
-    ]
     types = model.get("types")
     kinds = ", ".join(map(str, types)) if isinstance(types, dict) and types else NOTHING
-    endpoint = _short(model.get("endpoint")) if "endpoint" in model else NOTHING
-    return [
-        f"{len(run.result.answers):,}",
-        _short(model["sha256"], 16) if "sha256" in model else endpoint,
-        " · ".join(sizes),
-        ", ".join(filter(None, (_short(kinds, 60), wording.activations(run.result)))),
-        _short(exam["data_sha256"], 16),
-        _short(run.result.time.get("started", NOTHING)),
-        f"qingyu {_short(run.result.version)}",
-    ]
+    return {
+        pick("setting", "设置"): run.setting,
+        pick("questions", "题数"): f"{len(result.answers):,}",
+        pick("model, SHA-256", "模型 SHA-256"): _short(model.get("sha256", NOTHING)),
+        pick("endpoint", "服务地址"): _short(model.get("endpoint", NOTHING)),
+        pick("size", "大小"): NOTHING if size is None else f"{size / 1e6:,.1f} MB",
+        pick("parameters", "参数量"): (
+            NOTHING if parameters is None else f"{parameters / 1e6:,.1f} M"
+        ),
+        pick("types", "类型"): ", ".join(
+            filter(None, (_short(kinds), wording.activations(result)))
+        ),
+        pick("data, SHA-256", "数据 SHA-256"): _short(exam["data_sha256"]),
+        pick("started", "开始于"): _short(result.time.get("started", NOTHING)),
+        pick("program", "程序"): f"qingyu {_short(result.version)}",
+    }
 
 
-def _short(value: Any, longest: int = 40) -> str:
+def _short(value: Any, longest: int = 72) -> str:
     return wording.clean(str(value), longest=longest)
 
 
