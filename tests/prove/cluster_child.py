@@ -59,6 +59,7 @@ def main(path: Path, folder: Path) -> dict[str, Any]:
     import ray
 
     said["ended"] = not ray.is_initialized()
+    said["token"] = os.environ["RAY_AUTH_MODE"], len(os.environ["RAY_AUTH_TOKEN"])
     # From here on one Ray that others started, as a cluster is.
     ray.init(
         address="local",

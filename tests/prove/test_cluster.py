@@ -75,6 +75,7 @@ def test_two_workers_give_what_one_process_gives(tmp_path: Path) -> None:
     assert said["logits"], "the same answers and log-probabilities"
     assert said["resumed"] == 10, "a cluster's journal is good for one process"
     assert said["ended"], "a Ray of its own ends with it"
+    assert said["token"] == ["token", 64], "nobody else may use it"
     assert said["deaths"] == 1
     assert said["texts"], "the same texts, though a worker died"
     assert said["left running"], "somebody else's Ray goes on"

@@ -10,9 +10,9 @@ and `identity` are those of one process, bit for bit, so a run begun on one mach
 here, and the other way round. A worker that dies is replaced, and what it had not answered is
 asked again.
 
-address: "local" starts a Ray on this machine and ends it; "auto" or an address (ray://host:10001,
-host:6379) joins one that runs. Ray itself listens on the network while it runs: it is for
-machines you trust.
+address: "local" starts a Ray on this machine, which obeys this process alone, and ends it; "auto"
+or an address (host:6379) joins one that runs. Whoever reaches a Ray without its token
+authentication may run code there: use that, and machines you trust.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import secrets
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -166,7 +168,7 @@ class RayAnswerer:
                     f"workers 为 {workers}；至少为 1",
                 )
             )
-        self._ray = _import_ray()
+        self._ray = _import_ray(address)
         self._owns_ray = False
         self._workers: list[Any] = []
         self._method = method
@@ -381,9 +383,14 @@ class RayAnswerer:
         self.identity = identity
 
 
-def _import_ray() -> Any:
+def _import_ray(address: str) -> Any:
     # Ray would report its use to its makers; nothing leaves here.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # It listens on every interface, and whoever reaches it may run code: with a token nobody
+    # knows, only this process and its workers can. Read when it is imported.
+    if address == "local" and "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     try:
         return importlib.import_module("ray")
     except ImportError:
