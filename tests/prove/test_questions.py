@@ -109,6 +109,7 @@ def test_subjects_by_name_category_and_chinese() -> None:
         ({"protocol": "mine"}, "official, harness"),
         ({"method": "guess"}, "logits, generate, cot"),
         ({"limit": 0}, "at least 1"),
+        ({"sample": 0.0}, "above 0"),
         ({"protocol": "harness", "method": "cot"}, "logits only"),
     ],
 )
@@ -125,3 +126,18 @@ def test_a_split_without_key_is_not_scored(made_up_data: Path) -> None:
     with pytest.raises(DataError, match="--submission"):
         exam.require_answers()
     Exam.prepare(benchmark="ceval", subjects="law", data=made_up_data).require_answers()
+
+
+def test_a_sample_is_of_every_subject_and_always_the_same(made_up_data: Path) -> None:
+    whole = Exam.prepare(benchmark="ceval", data=made_up_data)
+    fifth = Exam.prepare(benchmark="ceval", data=made_up_data, sample=0.2)
+    for subject, rows in whole.questions.items():
+        chosen = fifth.questions[subject]
+        assert len(chosen) == -(-len(rows) // 5)
+        assert [one for one in rows if one in chosen] == list(chosen)
+    assert fifth.identity["sample"] == 0.2
+    assert "sample" not in whole.identity
+    again = Exam.prepare(benchmark="ceval", data=made_up_data, sample=0.2, shots=5)
+    assert again.questions == fifth.questions
+    half = Exam.prepare(benchmark="ceval", data=made_up_data, sample=0.5)
+    assert all(set(fifth.questions[one]) <= set(half.questions[one]) for one in half.questions)

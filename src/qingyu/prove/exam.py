@@ -56,7 +56,10 @@ class Answerer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Exam:
-    """See the module. questions: those asked, by subject; shots: by subject, in file order."""
+    """See the module. questions: those asked, by subject; shots: by subject, in file order.
+
+    sample: the share of each subject's questions that is asked, None for all.
+    """
 
     benchmark: Benchmark
     split: str
@@ -67,6 +70,7 @@ class Exam:
     questions: Mapping[str, tuple[Question, ...]]
     shots: Mapping[str, tuple[Question, ...]]
     data_sha256: str
+    sample: float | None = None
 
     @classmethod
     def prepare(
@@ -79,9 +83,11 @@ class Exam:
         method: str = "logits",
         subjects: str | None = None,
         limit: int | None = None,
+        sample: float | None = None,
         data: Path | None = None,
     ) -> Exam:
         """Read the questions. limit: so many of each subject at most, the first ones.
+        sample: this share of each subject, rounded up; always the same questions.
 
         Raises InvalidRequestError for a value that cannot be, DataError for missing data.
         """
@@ -101,6 +107,13 @@ class Exam:
             raise InvalidRequestError(
                 pick(f"limit is {limit}; it must be at least 1", f"limit 为 {limit}；至少为 1")
             )
+        if sample is not None and not 0 < sample <= 1:
+            raise InvalidRequestError(
+                pick(
+                    f"sample is {sample:g}; it must be above 0 and at most 1",
+                    f"sample 为 {sample:g}；应大于 0，至多为 1",
+                )
+            )
         if protocol == "harness" and method != "logits":
             raise InvalidRequestError(
                 pick(
@@ -111,6 +124,8 @@ class Exam:
         chosen = benchmarks.choose_subjects(found, subjects)
         folder = questions.find_folder(found, data)
         asked = questions.read(folder, found, split, chosen)
+        if sample is not None:
+            asked = {one: questions.sample(rows, sample) for one, rows in asked.items()}
         asked = {subject: rows[:limit] for subject, rows in asked.items()}
         examples = {
             subject: rows[:shots]
@@ -126,6 +141,7 @@ class Exam:
             questions=asked,
             shots=examples,
             data_sha256=questions.fingerprint(asked, examples),
+            sample=sample,
         )
 
     @property
@@ -143,6 +159,8 @@ class Exam:
     @property
     def identity(self) -> dict[str, Any]:
         """All of the exam that decides answers, as JSON."""
+        # Named only where there is one, so that journals of whole exams stay what they were.
+        sampled = {} if self.sample is None else {"sample": self.sample}
         return {
             "benchmark": self.benchmark.id,
             "split": self.split,
@@ -150,6 +168,7 @@ class Exam:
             "protocol": self.protocol,
             "method": self.method,
             "limit": self.limit,
+            **sampled,
             "subjects": list(self.questions),
             "questions": self.num_questions,
             "data_sha256": self.data_sha256,

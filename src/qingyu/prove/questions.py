@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +137,18 @@ def _question(path: Path, subject: str, number: int, row: Mapping[str | None, ob
         answer=answer,
         explanation=cells.get("explanation", ""),
     )
+
+
+def sample(rows: Sequence[Question], share: float) -> tuple[Question, ...]:
+    """That share of a subject's questions, rounded up, in file order: those whose subject and id
+    have the smallest SHA-256, so the same for every model and program."""
+    count = math.ceil(round(share * len(rows), 6))
+
+    def order(one: Question) -> bytes:
+        return hashlib.sha256(f"{one.subject}/{one.id}".encode()).digest()
+
+    chosen = {one.id for one in sorted(rows, key=order)[:count]}
+    return tuple(one for one in rows if one.id in chosen)
 
 
 def fingerprint(*parts: Mapping[str, Sequence[Question]]) -> str:

@@ -27,7 +27,10 @@ def folder_name(exam: Exam, model: Mapping[str, Any]) -> str:
         parts.append(exam.protocol)
     if exam.method != "logits":
         parts.append(exam.method)
-    if len(exam.questions) < len(exam.benchmark.subjects) or exam.limit is not None:
+    if len(exam.questions) < len(exam.benchmark.subjects) or (exam.limit, exam.sample) != (
+        None,
+        None,
+    ):
         parts.append(f"part-{exam.data_sha256[:6]}")
     parts.append(re.sub(r"[^A-Za-z0-9.]+", "-", str(model["name"])).strip("-").lower() or "model")
     if model.get("activation_bits") == 8:
