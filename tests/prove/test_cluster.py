@@ -36,6 +36,11 @@ def test_no_workers_is_an_error() -> None:
         RayAnswerer(address="local", workers=0)
 
 
+def test_a_ray_client_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="a Ray client cannot stream answers"):
+        RayAnswerer(address="ray://127.0.0.1:10001")
+
+
 def test_the_module_does_without_ray() -> None:
     code = "import sys, qingyu.prove.cluster; sys.exit('ray' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

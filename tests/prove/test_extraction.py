@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from qingyu.prove.benchmarks import LETTERS
 from qingyu.prove.extraction import NAMES, clean, extract
 
 BOTH = ("ceval", "cmmlu")
@@ -162,6 +165,29 @@ def test_every_rule_is_in_the_table() -> None:
         assert name in extraction.__doc__, name
     used = {extract(text, benchmark=b, method=m).rule for text, _ in ANSWERS for b, m in WAYS}
     assert {"exact", "boxed", "first", "answer", "english", "choose", "correct", "line"} <= used
+
+
+_PIECES = st.sampled_from(
+    [
+        *"ABCDＡＢab、，。：.:()（）*\n ",
+        "答案",
+        "是",
+        "选",
+        "项",
+        "不",
+        "正确",
+        "错误",
+        "当选",
+        "the answer",
+    ]
+)
+
+
+@given(st.one_of(st.text(), st.lists(_PIECES, max_size=30).map("".join)))
+def test_any_text_has_a_letter_and_its_rule_or_neither(text: str) -> None:
+    for benchmark, method in WAYS:
+        found = extract(text, benchmark=benchmark, method=method)
+        assert found == ("", "") or (found.letter in LETTERS and found.rule in NAMES)
 
 
 def test_clean_text() -> None:

@@ -168,6 +168,15 @@ class RayAnswerer:
                     f"workers 为 {workers}；至少为 1",
                 )
             )
+        if address.startswith("ray://"):
+            raise InvalidRequestError(
+                pick(
+                    f"{address}: a Ray client cannot stream answers; run this on a machine of the"
+                    ' cluster with the address "auto", or give host:6379',
+                    f"{address}：Ray Client 无法流式返回答案；请在集群的机器上使用地址 auto，"
+                    "或给出 host:6379",
+                )
+            )
         self._ray = _import_ray(address)
         self._owns_ray = False
         self._workers: list[Any] = []
