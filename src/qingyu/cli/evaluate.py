@@ -9,17 +9,13 @@ Delegates to `qingyu.prove`; what is said at the end comes from `qingyu.prove.su
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from qingyu.cli import common, flags
 from qingyu.cli.progress import shown_questions
-from qingyu.errors import InvalidRequestError
 from qingyu.text import pick
-
-if TYPE_CHECKING:
-    from qingyu.prove.exam import Answerer, Exam
 
 
 def register(app: typer.Typer) -> None:
@@ -217,15 +213,25 @@ def evaluate(
     threads: Annotated[int | None, flags.threads()] = None,
     as_json: Annotated[bool, flags.as_json()] = False,
 ) -> None:
+    from qingyu.cli import answerers
     from qingyu.prove import summary
     from qingyu.prove.evaluation import evaluate as run
     from qingyu.prove.evaluation import forget
     from qingyu.prove.exam import Exam
 
-    if endpoint is not None and ray is not None:
-        raise typer.BadParameter(
-            pick("--endpoint and --ray exclude each other", "--endpoint 与 --ray 不能同时使用")
-        )
+    choice = answerers.Choice(
+        model=model,
+        activations=activations,
+        context=context,
+        threads=threads,
+        max_tokens=max_tokens,
+        endpoint=endpoint,
+        concurrency=concurrency,
+        rate=rate,
+        ray=ray,
+        workers=workers,
+    )
+    prices = answerers.parse_prices(price)
     exam = Exam.prepare(
         benchmark=benchmark,
         split=split,
@@ -238,41 +244,14 @@ def evaluate(
     )
     if not submission:
         exam.require_answers()
-    if endpoint is not None:
-        answerer = _endpoint(
-            exam,
-            endpoint,
-            model,
-            concurrency=concurrency,
-            rate=rate,
-            price=_prices(price),
-            max_tokens=max_tokens,
-            yes=yes,
-        )
-    elif ray is not None:
-        answerer = _cluster(
-            ray,
-            model,
-            workers=workers,
-            activations=activations,
-            context=context,
-            max_tokens=max_tokens,
-            threads=threads,
-        )
-    else:
-        answerer = _engine(
-            exam,
-            model,
-            activations=activations,
-            context=context,
-            threads=threads,
-            max_tokens=max_tokens,
-        )
-    folder = out or Path("evaluations") / summary.folder_name(exam, answerer.identity)
-    if restart:
-        forget(folder)
-    with shown_questions(exam.benchmark.title) as progress:
-        result = run(exam, answerer, folder, progress=progress)
+    with answerers.opened(exam, choice) as answerer:
+        folder = out or Path("evaluations") / summary.folder_name(exam, answerer.identity)
+        if restart:
+            forget(folder)
+        if endpoint is not None:
+            answerers.confirm(exam, answerer, folder, prices=prices, yes=yes)  # type: ignore[arg-type]
+        with shown_questions(exam.benchmark.title) as progress:
+            result = run(exam, answerer, folder, progress=progress)
     if submission:
         summary.write_submission(result, folder)
     if result.is_scored and not no_report:
@@ -285,56 +264,3 @@ def evaluate(
         common.print_json({**record, "folder": str(folder)})
     else:
         print("\n".join(summary.lines(result, folder)))
-
-
-def _engine(
-    exam: Exam,
-    model: str,
-    *,
-    activations: int,
-    context: int | None,
-    threads: int | None,
-    max_tokens: int,
-) -> Answerer:
-    loaded = common.open_model(model, context=context, threads=threads, activation_bits=activations)
-    if exam.method == "logits":
-        from qingyu.prove.choices import ChoiceAnswerer
-
-        return ChoiceAnswerer(loaded)
-    from qingyu.prove.writing import WritingAnswerer
-
-    return WritingAnswerer(loaded, max_tokens=max_tokens)
-
-
-def _endpoint(
-    exam: Exam,
-    url: str,
-    model: str,
-    *,
-    concurrency: int,
-    rate: float | None,
-    price: tuple[float, float] | None,
-    max_tokens: int,
-    yes: bool,
-) -> Answerer:
-    raise NotImplementedError
-
-
-def _cluster(address: str, model: str, **settings: Any) -> Answerer:
-    raise NotImplementedError
-
-
-def _prices(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        read, written = (float(part) for part in text.split(","))
-        assert read >= 0 <= written
-    except (ValueError, AssertionError):
-        raise InvalidRequestError(
-            pick(
-                f"--price is {text!r}; it must be two numbers such as 0.5,1.5",
-                f"--price 为 {text!r}；应为两个数，如 0.5,1.5",
-            )
-        ) from None
-    return read, written

@@ -11,12 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import qingyu
 from qingyu.errors import JournalError
 from qingyu.models.store import utc_now
 from qingyu.prove.exam import Answer, Answerer, Exam
 from qingyu.prove.journal import Journal
+from qingyu.prove.questions import Question
 from qingyu.prove.results import NAME, Result
 from qingyu.text import pick
 
@@ -38,9 +40,8 @@ def evaluate(
     """
     folder.mkdir(parents=True, exist_ok=True)
     started, wall = utc_now(), time.perf_counter()
-    head = {"exam": exam.identity, "model": dict(answerer.identity), "version": qingyu.__version__}
     keys = {(one.subject, one.id): one.answer for one in exam.all_questions()}
-    with Journal.open(folder / JOURNAL, head) as journal:
+    with Journal.open(folder / JOURNAL, _head(exam, answerer)) as journal:
         strange = [key for key in journal.answers if key not in keys]
         if strange:
             raise JournalError(
@@ -52,9 +53,7 @@ def evaluate(
             )
         resumed = len(journal.answers)
         right = sum(one.choice == keys[key] for key, one in journal.answers.items())
-        wanted = [
-            one for one in exam.all_questions() if (one.subject, one.id) not in journal.answers
-        ]
+        wanted = _left(exam, journal)
         done = resumed
         if progress is not None:
             progress(done, len(keys), right)
@@ -90,6 +89,27 @@ def evaluate(
         )
     result.write(folder)
     return result
+
+
+def unanswered(exam: Exam, answerer: Answerer, folder: Path) -> list[Question]:
+    """What `evaluate` would ask now. Raises JournalError as it does."""
+    if not (folder / JOURNAL).exists():
+        return list(exam.all_questions())
+    with Journal.open(folder / JOURNAL, _head(exam, answerer)) as journal:
+        return _left(exam, journal)
+
+
+def _head(exam: Exam, answerer: Answerer) -> dict[str, Any]:
+    """All that decides the answers."""
+    return {
+        "exam": exam.identity,
+        "model": dict(answerer.identity),
+        "version": qingyu.__version__,
+    }
+
+
+def _left(exam: Exam, journal: Journal) -> list[Question]:
+    return [one for one in exam.all_questions() if (one.subject, one.id) not in journal.answers]
 
 
 def forget(folder: Path) -> None:
