@@ -66,15 +66,26 @@ def test_guessing_is_called_guessing() -> None:
     assert "与猜测无法区分" in report.html()
 
 
-def test_worse_than_guessing_is_called_that() -> None:
-    wrong = made("wrong", skill=0.0)
+def test_worse_than_any_letter_is_called_that() -> None:
+    said = "worse than any single letter would be"
+    guesser = made("guesser", skill=0.0)
+    assert said not in " ".join(Report.of([guesser]).facts_of(Report.of([guesser]).runs[0]))
     letters = "ABCDA"
     answers = tuple(
         replace(one, choice=letters[letters.index(key) + 1])
-        for one, key in zip(wrong.answers, wrong.keys, strict=True)
+        for one, key in zip(guesser.answers, guesser.keys, strict=True)
     )
-    (run,) = Report.of([replace(wrong, answers=answers)]).runs
-    assert run.headline == "worse than guessing"
+    report = Report.of([replace(guesser, answers=answers)])
+    assert said in " ".join(report.facts_of(report.runs[0]))
+
+
+def test_one_letter_for_every_answer_is_guessing_not_worse() -> None:
+    guesser = made("guesser", skill=0.0)
+    for letter in "ABCD":
+        answers = tuple(replace(one, choice=letter) for one in guesser.answers)
+        report = Report.of([replace(guesser, answers=answers)])
+        assert report.runs[0].headline == "not distinguishable from guessing"
+        assert "worse" not in " ".join(report.facts_of(report.runs[0]))
 
 
 def test_what_was_left_out_is_said() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from qingyu.prove.benchmarks import LETTERS
 from qingyu.prove.pairs import Pair
 from qingyu.prove.results import Result
 from qingyu.prove.scores import Scores
@@ -38,14 +39,18 @@ def headline(scores: Scores) -> str:
     """What there is to say first: the number only when it means something."""
     if scores.beats_guessing:
         return percent(scores)
-    if is_below_guessing(scores):
-        return pick("worse than guessing", "比猜测还差")
     return pick("not distinguishable from guessing", "与猜测无法区分")
 
 
-def is_below_guessing(scores: Scores) -> bool:
-    """Whether four letters drawn at random would do better, by more than chance explains."""
-    return scores.macro + 1.645 * scores.standard_error < 25.0
+def is_below_guessing(result: Result) -> bool:
+    """Whether even the worst single letter would do better, by more than chance explains."""
+    scores = result.scores
+    shares: dict[str, dict[str, float]] = {letter: {} for letter in LETTERS}
+    for one in result.answered:
+        found = shares[one.answer]
+        found[one.subject] = found.get(one.subject, 0.0) + 1 / scores.subjects[one.subject].count
+    worst = min(100 * sum(found.values()) for found in shares.values()) / len(scores.subjects)
+    return scores.macro + 1.645 * scores.standard_error < worst
 
 
 def verdict(scores: Scores) -> str:
@@ -95,6 +100,14 @@ def notes(result: Result) -> list[str]:
             pick(
                 f"answered, not scored: the {split} split has no key in this data",
                 f"已作答、未计分：此数据的 {split} 部分没有答案",
+            )
+        )
+    elif is_below_guessing(result):
+        found.append(
+            pick(
+                "worse than any single letter would be: look for a prompt or tokens that do not"
+                " suit the model, or answers that could not be read",
+                "比全部回答任何一个字母都差：请检查提示或词元是否适合此模型，或回答是否无法识别",
             )
         )
     if unparsed := sum(not one.choice for one in result.answers):
