@@ -76,6 +76,7 @@ def test_texts_are_read(method: str) -> None:
             False,
         ),
         ((200, {"choices": [{}]}), "", "", False),
+        (says("B。\ud83d"), "B", "B。?", False),
     ],
 )
 def test_what_a_server_may_say(reply: Reply, choice: str, text: str, cut: bool) -> None:

@@ -352,7 +352,10 @@ def _content(choice: Mapping[str, Any]) -> str:
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):
         content = "".join(str(one.get("text", "")) for one in content if isinstance(one, dict))
-    return content if isinstance(content, str) else ""
+    if not isinstance(content, str):
+        return ""
+    # JSON may hold half a surrogate pair, a file may not.
+    return content.encode("utf-8", "replace").decode()
 
 
 def _prompt_tokens(reply: Mapping[str, Any]) -> int:
