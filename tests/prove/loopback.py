@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from qingyu.prove.endpoint import EndpointAnswerer
+from qingyu.prove.exam import Answer, Exam
+
 
 class Request(NamedTuple):
     path: str
@@ -81,3 +84,14 @@ def says(text: str, *, finish: str = "stop", prompt_tokens: int = 9) -> Reply:
 def refuses(status: int, message: str, code: str | None = None, **headers: str) -> Reply:
     """An error as OpenAI writes it."""
     return status, {"error": {"message": message, "code": code}}, headers
+
+
+def answerer(url: str, **options: Any) -> EndpointAnswerer:
+    """One that asks such a server, and is quick to try again."""
+    return EndpointAnswerer(url=url, model="m", **{"backoff": 0.001, "retries": 3, **options})
+
+
+def answered(asker: Any, exam: Exam) -> list[Answer]:
+    """Its answers to all questions, in order."""
+    found = list(asker.answers(exam, list(exam.all_questions())))
+    return sorted(found, key=lambda one: (one.subject, one.id))
