@@ -16,8 +16,6 @@ from qingyu.prove.endpoint_client import base_url, find_key
 from qingyu.prove.evaluation import evaluate
 from qingyu.prove.exam import Answer
 
-# Trouble.
-
 
 @pytest.mark.parametrize(
     "trouble",
