@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,16 @@ def _processor() -> str:
 def available_memory() -> int:
     """Bytes a program may take without others being pushed out; 0 where it cannot be known."""
     return _memory()[1]
+
+
+def peak_memory() -> int:
+    """Most bytes this process has had in memory so far; 0 where that cannot be known."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak << 10  # getrusage(2): bytes there, KiB here
 
 
 def _memory() -> tuple[int, int]:

@@ -270,13 +270,8 @@ def perplexity(
             )
         )
     losses: list[float] = []
-    scored = 0 if begin else 1
     num_windows = 0
-    start = 0
-    while True:
-        inputs = [*begin, *tokens[start : start + room]]
-        # Row i predicts inputs[i + 1]; those before `skip` were scored by an earlier window.
-        skip = len(begin) + scored - start - 1
+    for inputs, skip in windows(tokens, begin, window=window, stride=stride):
         place = skip
         for rows in iterate_logits(
             core, inputs[:-1], vocab_size=vocab_size, chunk_tokens=chunk_tokens, skip=skip
@@ -285,10 +280,6 @@ def perplexity(
             losses += values
             place += len(rows)
         num_windows += 1
-        scored = start + len(inputs) - len(begin)
-        if scored == len(tokens):
-            break
-        start += stride
     mean = -math.fsum(losses) / len(losses)
     size = len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else 0
     return Perplexity(
@@ -300,6 +291,23 @@ def perplexity(
         window=window if num_windows > 1 else len(tokens) + len(begin),
         stride=stride if num_windows > 1 else len(tokens) + len(begin),
     )
+
+
+def windows(
+    tokens: list[int], begin: list[int], *, window: int, stride: int
+) -> Iterator[tuple[list[int], int]]:
+    """The windows of a text as `perplexity` has them: the tokens of each, and how many rows of
+    logits at its beginning are not for it to score (row i predicts token i + 1)."""
+    room = window - len(begin)
+    scored = 0 if begin else 1
+    start = 0
+    while True:
+        inputs = [*begin, *tokens[start : start + room]]
+        yield inputs, len(begin) + scored - start - 1
+        scored = start + len(inputs) - len(begin)
+        if scored == len(tokens):
+            return
+        start += stride
 
 
 def start_token(tokenizer: Tokenizer) -> int:
