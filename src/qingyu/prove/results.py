@@ -181,6 +181,10 @@ def _from_json(fields: Any) -> Result:
     unknown = {one.subject for one in answers} - set(result.benchmark.subjects)
     if unknown or not answers:
         raise ValueError(f"subjects {sorted(unknown)}, {len(answers)} answers")
+    if result.exam["split"] not in result.benchmark.splits:
+        raise ValueError(f"split {result.exam['split']!r}")
+    if len({(one.subject, one.id) for one in answers}) != len(answers):
+        raise ValueError("a question is answered twice")
     _ = result.name, result.setting
     return result
 

@@ -83,8 +83,8 @@ def lines(result: Result, folder: Path) -> Iterator[str]:
         yield from filter(None, (guessing_note(result), part_note(result)))
         if result.exam["method"] != "logits":
             yield pick(
-                f"{scores.unparsed} answers could not be read, and count as wrong",
-                f"{scores.unparsed} 个回答无法识别，按错误计",
+                f"could not be read, and counted as wrong: {scores.unparsed}",
+                f"无法识别、按错误计的回答：{scores.unparsed}",
             )
     else:
         yield pick(
