@@ -145,7 +145,10 @@ def test_another_model_takes_the_conversation_over(
     cli("chat", "--threads", "1", stdin="Hi\n/model other\nAnd you?\n")
     assert first.closed
     assert [message["content"] for message in second.requests[0][1]] == ["Hi", "one", "And you?"]
-    assert loader.calls[1] == ("other", {"context": None, "threads": 1, "template": None})
+    assert loader.calls[1] == (
+        "other",
+        {"context": None, "threads": 1, "template": None, "activation_bits": 8},
+    )
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_old_one(

@@ -60,7 +60,6 @@ def of_session(session: int) -> list[str]:
 
 
 def test_two_workers_give_what_one_process_gives(tmp_path: Path) -> None:
-    pytest.importorskip("ray")
     path = random_models.write(
         tmp_path / "small.gguf", random_models.FAMILIES["llama"], GGMLQuantizationType.Q8_0
     )
