@@ -128,11 +128,13 @@ class _Bar:
 
 
 @contextmanager
-def shown_questions(title: str) -> Iterator[Callable[[int, int, int], None]]:
-    """A function to report questions to: (answered, in all, answered right)."""
+def shown_questions(
+    title: str, unit: str = "questions"
+) -> Iterator[Callable[[int, int, int], None]]:
+    """A function to report questions to: (answered, in all, answered right); or tokens."""
     title = printable(title)
     if not _wants_bar():
-        yield _question_lines(title)
+        yield _question_lines(title, unit=unit)
         return
     from rich.console import Console
     from rich.markup import escape
@@ -149,7 +151,7 @@ def shown_questions(title: str) -> Iterator[Callable[[int, int, int], None]]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         task = display.add_task(escape(title), total=None, rate="", right="")
-        clock = _Rate()
+        clock = _Rate(unit=unit)
 
         def report(done: int, total: int, right: int) -> None:
             display.update(
@@ -160,10 +162,13 @@ def shown_questions(title: str) -> Iterator[Callable[[int, int, int], None]]:
 
 
 class _Rate:
-    """Questions per second since the first report."""
+    """Questions or tokens per second since the first report."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, unit: str = "questions"
+    ) -> None:
         self.clock = clock
+        self.unit = pick(unit, {"questions": "题", "tokens": "词元"}[unit])
         self.start: tuple[float, int] | None = None
 
     def text(self, done: int) -> str:
@@ -174,7 +179,7 @@ class _Rate:
         if done == first or seconds <= 0:
             return ""
         rate = (done - first) / seconds
-        return pick(f"{rate:.1f} questions/s", f"{rate:.1f} 题/秒")
+        return pick(f"{rate:.1f} {self.unit}/s", f"{rate:.1f} {self.unit}/秒")
 
 
 def _right(done: int, right: int) -> str:
@@ -182,11 +187,11 @@ def _right(done: int, right: int) -> str:
 
 
 def _question_lines(
-    title: str, clock: Callable[[], float] = time.monotonic
+    title: str, clock: Callable[[], float] = time.monotonic, unit: str = "questions"
 ) -> Callable[[int, int, int], None]:
     """A line every few seconds."""
     last = clock()
-    rate = _Rate(clock)
+    rate = _Rate(clock, unit)
 
     def report(done: int, total: int, right: int) -> None:
         nonlocal last
