@@ -49,7 +49,7 @@ def survey(*, threads: int | None = None, seconds: float = 0.4) -> Machine:
     total, available = _memory()
     return Machine(
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        processor=_processor(),
+        processor=processor(),
         logical_cores=os.cpu_count() or 1,
         threads=used,
         instruction_sets=tuple(_native.instruction_sets()),
@@ -60,7 +60,8 @@ def survey(*, threads: int | None = None, seconds: float = 0.4) -> Machine:
     )
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Its name, as the system has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -228,7 +228,7 @@ class _Maker:
         for name, exam in exams.items():
             if isinstance(exam, str):
                 continue
-            title = f"{exam.benchmark.title} · {model.info.name}"
+            title = f"{exam.benchmark.title} · {model.info.path.name if model.info.path else ''}"
             with self.watcher.counting(title, "questions") as count:
                 results[name] = evaluate(exam, answerer, folder / name, progress=count)
         return results
