@@ -78,6 +78,11 @@ class Asked:
         sample = self.share if self.share < 1 else None
         return Exam.prepare(benchmark=name, shots=self.shots, sample=sample, data=self.data)
 
+    def folder(self, name: str) -> str:
+        """Where its journal lies: ceval-0shot-20pct."""
+        part = f"-{100 * self.share:g}pct" if self.share < 1 else ""
+        return f"{name}-{self.shots}shot{part}"
+
 
 def make(
     model: str | Path,
@@ -126,8 +131,8 @@ class _Maker:
         folder = folder or Path("receipts") / folder_name(file)
         if restart:
             for name in exams:
-                forget(folder / name)
-                forget(folder / REFERENCE / name)
+                forget(folder / self.asked.folder(name))
+                forget(folder / REFERENCE / self.asked.folder(name))
         self.watcher.note(pick("measuring speed and memory", "正在测量速度与内存"))
         speed = measure_speed(self.path, threads=self.threads)
         with self._load(self.path, file) as model:
@@ -230,7 +235,9 @@ class _Maker:
                 continue
             title = f"{exam.benchmark.title} · {model.info.path.name if model.info.path else ''}"
             with self.watcher.counting(title, "questions") as count:
-                results[name] = evaluate(exam, answerer, folder / name, progress=count)
+                results[name] = evaluate(
+                    exam, answerer, folder / self.asked.folder(name), progress=count
+                )
         return results
 
     def _compare(

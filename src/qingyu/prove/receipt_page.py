@@ -224,7 +224,7 @@ def exam_table(name: str, record: Record) -> Table:
     if theirs:
         columns.append(exam_scores(theirs))
         head.append(pick("reference", "参照"))
-    notes = [verdict_sentence(columns[0]), asked(exam)]
+    notes = [wording.verdict(columns[0]), asked(exam)]
     if exam["dropped_shots"]:
         notes.append(
             pick(
@@ -249,7 +249,7 @@ def exam_table(name: str, record: Record) -> Table:
                 *(f"{one.guessing_letter}: {one.guessing:.1f}%" for one in columns),
             ],
         ],
-        note=pick(". ", "。").join(notes) + pick(".", "。"),
+        note=" ".join(sentence(one) for one in notes),
     )
 
 
@@ -257,9 +257,8 @@ def share(found: scores.Scores, group: str) -> str:
     return f"{found.groups[group]:.1f}%" if group in found.groups else NOTHING
 
 
-def verdict_sentence(found: scores.Scores) -> str:
-    said = wording.verdict(found)
-    return said[:1].upper() + said[1:]
+def sentence(words: str) -> str:
+    return pick(f"{words[:1].upper()}{words[1:]}.", f"{words}。")
 
 
 def divergence_table(record: Record) -> Table:

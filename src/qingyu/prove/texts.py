@@ -131,13 +131,13 @@ def windows(model: Model, passage: str, *others: Model) -> Iterator[tuple[list[i
 
 def scored_bytes(model: Model, passage: str) -> int:
     """Bytes of a passage that its scored tokens make."""
-    size = len(passage.encode())
+    raw = passage.encode()
     tokenizer = model.tokenizer
     if tokenizer.add_bos and tokenizer.bos_id is not None:
-        return size
+        return len(raw)
     # SentencePiece-style tokenizers put a space before the text; it is not in the text.
-    first = tokenizer.decode(tokenizer.encode(passage, add_bos=False)[:1]).lstrip(" ")
-    return size - (len(first.encode()) if passage.startswith(first) else 0)
+    first = tokenizer.token_bytes(tokenizer.encode(passage, add_bos=False)[0]).lstrip(b" ")
+    return len(raw) - (len(first) if raw.startswith(first) else 0)
 
 
 def log_softmax(row: NDArray[np.float32]) -> NDArray[np.float64]:
