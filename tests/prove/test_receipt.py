@@ -13,12 +13,14 @@ import pytest
 from gguf import GGMLQuantizationType
 
 import qingyu
+from qingyu import text as languages
 from qingyu.errors import InvalidRequestError, JournalError, ModelNotFoundError
 from qingyu.prove import receipt_check, receipt_file, receipt_page, texts
 from qingyu.prove.evaluation import Progress
 from qingyu.prove.receipt import Asked, Watcher, make
 from qingyu.prove.receipt_check import Finding, check, verdict
 from reference.random_models import FAMILIES, write
+from serve.browser import broken_markup, faint_text, launched
 
 Record = dict[str, Any]
 SHARE = 0.05  # 89 questions of C-Eval, 612 of CMMLU
@@ -179,6 +181,28 @@ def test_the_page_is_self_contained_and_obeys_nobody(
     assert "\u202e" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_in_a_browser(whole: tuple[Record, Path], tmp_path: Path, language: str) -> None:
+    languages.use(language)
+    path = receipt_page.write_page(tmp_path, whole[0])
+    with launched() as browser:
+        for width, scheme in ((1200, "light"), (360, "dark")):
+            context = browser.new_context(
+                viewport={"width": width, "height": 800},
+                color_scheme=scheme,  # type: ignore[arg-type]
+            )
+            tab = context.new_page()
+            seen: list[str] = []
+            tab.on("request", lambda request, seen=seen: seen.append(request.url))
+            tab.on("console", lambda message, seen=seen: seen.append(message.text))
+            tab.goto(path.as_uri())
+            assert seen == [path.as_uri()]
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            assert faint_text(tab) == []
+            assert broken_markup(tab) == []
+            context.close()
 
 
 @pytest.mark.parametrize(
