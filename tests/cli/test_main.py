@@ -20,7 +20,8 @@ from tests.cli.scripted import Install, Run
 
 VERBS = [
     *("chat", "generate", "serve", "models", "pull", "verify", "rm", "export", "import"),
-    *("eval", "compare", "report", "leaderboard", "inspect", "tokenize", "bench", "doctor"),
+    *("eval", "compare", "report", "receipt", "leaderboard"),
+    *("inspect", "tokenize", "bench", "doctor"),
 ]
 
 
