@@ -4,14 +4,16 @@
     await give_back(service)           # a task beside the server
 
 glibc keeps freed memory in an arena per thread, and raises the size from which blocks are mapped
-by themselves; after a large request that memory would stay with the process. Elsewhere than on
-glibc nothing is done.
+by themselves; after a large request that memory would stay with the process. And Python collects
+what refers to itself, such as a connection that was refused with its large head, the more rarely
+the more it holds, which with a vocabulary is next to never.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 from typing import Any
 
@@ -32,16 +34,24 @@ def use_little() -> None:
 
 async def give_back(service: Service) -> None:
     """When requests have come and none runs, return what is free. Never ends."""
-    libc = _glibc()
     seen = -1
-    while libc is not None:
+    while True:
         await asyncio.sleep(_SECONDS)
         if service.engine is None or service.metrics.num_answered == seen:
             continue
         stats = service.engine.scheduler.stats()
         if stats.running == 0 and stats.waiting == 0:
+            await asyncio.to_thread(_collect, first=seen < 0)
             seen = service.metrics.num_answered
-            await asyncio.to_thread(libc.malloc_trim, 0)
+
+
+def _collect(*, first: bool) -> None:
+    gc.collect()
+    if first:
+        gc.freeze()  # the model and its vocabulary stay: later collections need not look at them
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
 
 
 def _glibc() -> Any:
