@@ -80,6 +80,12 @@ def available_memory() -> int:
 
 def peak_memory() -> int:
     """Most bytes this process has had in memory so far; 0 where that cannot be known."""
+    # getrusage(2) on Linux begins with what the parent had when it forked; VmHWM does not.
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        pass
     try:
         import resource
     except ImportError:  # Windows
