@@ -39,9 +39,7 @@ def evaluate(
         str, typer.Argument(metavar="ceval|cmmlu", help=pick("which questions", "哪套题目"))
     ],
     model: Annotated[str, flags.model()] = "default",
-    shots: Annotated[
-        int, typer.Option(min=0, max=5, metavar="N", help=pick("examples shown", "示例题数"))
-    ] = 0,
+    shots: Annotated[int, flags.shots()] = 0,
     split: Annotated[
         str | None,
         typer.Option(
@@ -91,14 +89,7 @@ def evaluate(
             help=pick("only the first questions of each subject", "每科只取前几题"),
         ),
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            show_default="$QINGYU_HOME/data",
-            help=pick("folder of the questions", "题目所在文件夹"),
-        ),
-    ] = None,
+    data: Annotated[Path | None, flags.data()] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -137,12 +128,7 @@ def evaluate(
             ),
         ),
     ] = False,
-    restart: Annotated[
-        bool,
-        typer.Option(
-            "--restart", help=pick("forget answers given before", "忘掉之前的答案，重新开始")
-        ),
-    ] = False,
+    restart: Annotated[bool, flags.restart()] = False,
     no_report: Annotated[
         bool,
         typer.Option(

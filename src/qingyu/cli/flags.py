@@ -186,3 +186,21 @@ def choice() -> Any:
         show_default=False,
         help=pick("answer with this text; repeat for others", "只能以此文本作答；可重复以列出多项"),
     )
+
+
+def shots() -> Any:
+    return typer.Option(min=0, max=5, metavar="N", help=pick("examples shown", "示例题数"))
+
+
+def data() -> Any:
+    return typer.Option(
+        metavar="DIR",
+        show_default="$QINGYU_HOME/data",
+        help=pick("folder of the questions", "题目所在文件夹"),
+    )
+
+
+def restart() -> Any:
+    return typer.Option(
+        "--restart", help=pick("forget answers given before", "忘掉之前的答案，重新开始")
+    )

@@ -76,17 +76,8 @@ def receipt(
             help=pick("share of each subject's questions", "各科题目抽取的比例"),
         ),
     ] = "20%",
-    shots: Annotated[
-        int, typer.Option(min=0, max=5, metavar="N", help=pick("examples shown", "示例题数"))
-    ] = 0,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            show_default="$QINGYU_HOME/data",
-            help=pick("folder of the questions", "题目所在文件夹"),
-        ),
-    ] = None,
+    shots: Annotated[int, flags.shots()] = 0,
+    data: Annotated[Path | None, flags.data()] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -95,12 +86,7 @@ def receipt(
             help=pick("folder for the receipt and the journals", "收据与日志的文件夹"),
         ),
     ] = None,
-    restart: Annotated[
-        bool,
-        typer.Option(
-            "--restart", help=pick("forget answers given before", "忘掉之前的答案，重新开始")
-        ),
-    ] = False,
+    restart: Annotated[bool, flags.restart()] = False,
     threads: Annotated[int | None, flags.threads()] = None,
     as_json: Annotated[bool, flags.as_json()] = False,
 ) -> int:
