@@ -85,6 +85,31 @@ def test_another_run_s_journal_is_refused_until_restart(
     assert cli(*arguments, "--no-report", "--subjects", "logic", "--restart").code == 0
 
 
+def test_ctrl_c_says_how_to_go_on(
+    cli: Run,
+    loaded: object,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    from qingyu.prove.choices import ChoiceAnswerer
+
+    whole = ChoiceAnswerer.answers
+
+    def interrupted(self: Any, exam: Any, wanted: Any) -> Iterator[Any]:
+        for number, answer in enumerate(whole(self, exam, wanted)):
+            if number == 5:
+                raise KeyboardInterrupt
+            yield answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChoiceAnswerer, "answers", interrupted)
+        stopped = cli(*arguments, "--no-report", "--subjects", "law")
+    assert stopped.code == 130
+    assert str(tmp_path / "out") in stopped.err
+    assert "5 answers from before" in cli(*arguments, "--no-report", "--subjects", "law").out
+
+
 def test_a_split_without_key_is_answered_as_a_submission(
     cli: Run, loaded: object, arguments: list[str], tmp_path: Path
 ) -> None:

@@ -236,8 +236,17 @@ def evaluate(
             forget(folder)
         if endpoint is not None:
             answerers.confirm(exam, answerer, folder, prices=prices, yes=yes)  # type: ignore[arg-type]
-        with shown_questions(exam.benchmark.title) as progress:
-            result = run(exam, answerer, folder, progress=progress)
+        try:
+            with shown_questions(exam.benchmark.title) as progress:
+                result = run(exam, answerer, folder, progress=progress)
+        except KeyboardInterrupt:
+            common.notice(
+                pick(
+                    f"stopped; the answers so far are in {folder}, and the same command goes on",
+                    f"已停止；已有的答案在 {folder}，再次运行同一命令即可继续",
+                )
+            )
+            raise
     if submission:
         summary.write_submission(result, folder)
     if result.is_scored and not no_report:
