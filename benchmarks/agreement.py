@@ -131,8 +131,8 @@ def main() -> None:
             row = compare(benchmark, split, shots, options.data)
             if row is not None:
                 rows.append(row)
+                RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
                 print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-    RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ from qingyu.prove.exam import Exam
 
 one = fake_model(context=4096, kv_tokens=16384, chunk_tokens=512, page_tokens=32)
 one.core.native.before_forward = lambda: time.sleep(0.02)
-asked = Exam.prepare(benchmark="ceval", subjects="STEM", shots=1, data=Path(sys.argv[1]))
+asked = Exam.prepare(benchmark="ceval", shots=1, data=Path(sys.argv[1]))
 show = lambda *seen: print(*seen, flush=True)
 evaluate(asked, ChoiceAnswerer(one), Path(sys.argv[2]), progress=show)
 """
@@ -266,7 +266,7 @@ evaluate(asked, ChoiceAnswerer(one), Path(sys.argv[2]), progress=show)
 
 def test_killed_at_five_random_moments(made_up_data: Path, tmp_path: Path) -> None:
     """kill -9, five times, each later than the one before; then to the end."""
-    asked = Exam.prepare(benchmark="ceval", subjects="STEM", shots=1, data=made_up_data)
+    asked = Exam.prepare(benchmark="ceval", shots=1, data=made_up_data)
     whole = evaluate(asked, ChoiceAnswerer(model()), tmp_path / "whole")
     folder = tmp_path / "killed"
     command = [sys.executable, "-c", KILLED, str(made_up_data), str(folder)]
