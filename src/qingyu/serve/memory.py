@@ -15,12 +15,15 @@ import asyncio
 import ctypes
 import gc
 import os
+import time
 from typing import Any
 
 from qingyu.serve.service import Service
 
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 _SECONDS = 2.0
+# A server that is never idle tidies up this often all the same; it takes some milliseconds.
+_BUSY_SECONDS = 30.0
 
 
 def use_little() -> None:
@@ -33,16 +36,19 @@ def use_little() -> None:
 
 
 async def give_back(service: Service) -> None:
-    """When requests have come and none runs, return what is free. Never ends."""
+    """When requests have come and none runs, or after a while, return what is free. Never ends."""
     seen = -1
+    last = time.monotonic()
     while True:
         await asyncio.sleep(_SECONDS)
         if service.engine is None or service.metrics.num_answered == seen:
             continue
         stats = service.engine.scheduler.stats()
-        if stats.running == 0 and stats.waiting == 0:
+        idle = stats.running == 0 and stats.waiting == 0
+        if idle or time.monotonic() - last > _BUSY_SECONDS:
             await asyncio.to_thread(_collect, first=seen < 0)
             seen = service.metrics.num_answered
+            last = time.monotonic()
 
 
 def _collect(*, first: bool) -> None:
