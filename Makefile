@@ -93,7 +93,7 @@ $(VENV)/.installed: $(VENV)/.build pyproject.toml $(NATIVE)
 
 $(VENV)/.dev: $(VENV)/.installed pyproject.toml
 	@echo "installing what tests and checks need ..."
-	@$(BIN)/python $(PIP) $$($(BIN)/python scripts/requirements.py dev)
+	@$(BIN)/python $(PIP) $$($(BIN)/python scripts/requirements.py dev make)
 	@touch $@
 
 $(PEERS)/.installed: pyproject.toml

@@ -97,8 +97,10 @@ def run_harness(
     arguments: Mapping[str, object],
     batch: str = "8",
     threads: int = 2,
+    environment: Mapping[str, str] | None = None,
 ) -> HarnessRun:
-    """The command a person would type, with every answer logged. Raises CalledProcessError."""
+    """The command a person would type, with every answer logged. Raises CalledProcessError.
+    environment: variables beside the few that are set."""
     output = folder / f"out-{time.time_ns()}"
     command = [
         str(PYTHON), "-m", "lm_eval", "--model", model,
@@ -107,15 +109,16 @@ def run_harness(
         "--num_fewshot", str(shots), "--batch_size", batch, "--device", "cpu",
         "--log_samples", "--output_path", str(output),
     ]  # fmt: skip
-    environment = {
+    variables = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false",
+        **(environment or {}),
     }
     started = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
     seconds = time.perf_counter() - started
     if done.returncode:
         sys.stderr.write(done.stderr[-4000:])

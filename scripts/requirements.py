@@ -1,7 +1,7 @@
-"""Print what pip must install for one purpose, read from pyproject.toml.
+"""Print what pip must install for some purposes, read from pyproject.toml.
 
     python scripts/requirements.py build    # what compiling the core needs here
-    python scripts/requirements.py dev      # the extra "dev", without the package itself
+    python scripts/requirements.py dev make # these extras, without the package itself
 
 One name per line. "build" leaves out cmake and ninja where the machine has good ones.
 """
@@ -29,4 +29,4 @@ def requirements(purpose: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(requirements(sys.argv[1])))
+    print("\n".join(name for purpose in sys.argv[1:] for name in requirements(purpose)))
