@@ -17,7 +17,7 @@
     ├── TemplateError            a chat template is missing, failed, or was stopped
     ├── SealError                the process could not be locked, and should have been
     ├── StateError               a saved sequence is damaged or belongs to another model
-    ├── DataError                evaluation data is missing, damaged or has no answers
+    ├── DataError                data to evaluate or train with is missing or damaged
     ├── JournalError             a run's journal or result is damaged or of another run
     └── EndpointError            a server that was asked for answers gave none
 
@@ -141,7 +141,7 @@ class StateError(QingyuError):
 
 
 class DataError(QingyuError):
-    """The questions of a benchmark are missing, damaged, or have no answers to score by."""
+    """Questions of a benchmark or data to train with are missing, damaged or not usable."""
 
 
 class JournalError(QingyuError):
