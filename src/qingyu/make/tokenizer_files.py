@@ -114,6 +114,11 @@ class TokenizerParts:
             template=template if isinstance(template, str) else None,
         )
 
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> TokenizerParts:
+        """From keys and values of a GGUF file. Raises as `from_gguf`."""
+        return cls.from_gguf(_MetadataOnly(dict(metadata)))
+
     @property
     def sha256(self) -> str:
         """Of all that decides the tokens of a text; the template is not part of it."""
@@ -312,8 +317,8 @@ def _wrong(name: str, english: str, chinese: str) -> ModelFileError:
 def _unsupported(name: str, english: str, chinese: str) -> UnsupportedModelError:
     return UnsupportedModelError(
         pick(
-            f"{name}: {english} cannot be trained with; byte-level BPE cut as one of"
-            f" {', '.join(PRETOKENIZERS)} can",
-            f"{name}：{chinese}，无法用于训练；支持按 {'、'.join(PRETOKENIZERS)} 切分的字节级 BPE",
+            f"{name}: {english}; supported here is byte-level BPE cut as one of"
+            f" {', '.join(PRETOKENIZERS)}",
+            f"{name}：{chinese}；此处支持按 {'、'.join(PRETOKENIZERS)} 切分的字节级 BPE",
         )
     )
