@@ -38,6 +38,7 @@ PUBLIC = {
     "Stream",
     "TemplateError",
     "TokenInfo",
+    "TrainingError",
     "UnsupportedModelError",
     "__version__",
     "load",

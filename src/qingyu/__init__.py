@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         SealError,
         StateError,
         TemplateError,
+        TrainingError,
         UnsupportedModelError,
     )
 
@@ -88,6 +89,7 @@ _HOMES = {
         "SealError",
         "StateError",
         "TemplateError",
+        "TrainingError",
         "UnsupportedModelError",
     ),
 }
@@ -126,6 +128,7 @@ __all__ = [
     "Stream",
     "TemplateError",
     "TokenInfo",
+    "TrainingError",
     "UnsupportedModelError",
     "__version__",
     "load",

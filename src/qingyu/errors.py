@@ -19,7 +19,8 @@
     ├── StateError               a saved sequence is damaged or belongs to another model
     ├── DataError                data to evaluate or train with is missing or damaged
     ├── JournalError             a run's journal or result is damaged or of another run
-    └── EndpointError            a server that was asked for answers gave none
+    ├── EndpointError            a server that was asked for answers gave none
+    └── TrainingError            a training run cannot begin, or cannot go on
 
 A message names the thing, the number and the fix, in English or Chinese
 (see `qingyu.text`). Our own bugs are `assert`, never one of these.
@@ -150,3 +151,7 @@ class JournalError(QingyuError):
 
 class EndpointError(QingyuError):
     """A server that was asked for answers could not be reached or gave none."""
+
+
+class TrainingError(QingyuError):
+    """A training run cannot begin or go on; its checkpoints are intact."""
