@@ -20,6 +20,7 @@ from tests.cli.scripted import Install, Run
 
 VERBS = [
     *("chat", "generate", "serve", "models", "pull", "verify", "rm", "export", "import"),
+    "import-hf",
     *("eval", "compare", "report", "receipt", "leaderboard"),
     *("inspect", "tokenize", "bench", "doctor"),
 ]

@@ -59,6 +59,16 @@ def as_json() -> Any:
     return typer.Option("--json", help=pick("print one JSON object", "输出一个 JSON 对象"))
 
 
+def licence() -> Any:
+    return typer.Option(
+        "--licence",
+        "--license",
+        metavar="NAME",
+        show_default=pick("the source's", "与来源相同"),
+        help=pick("the model's licence, as in Apache-2.0", "模型的许可，如 Apache-2.0"),
+    )
+
+
 def temperature(show_default: bool | str = True) -> Any:
     return typer.Option(
         min=0.0,

@@ -4,7 +4,8 @@
     qingyu pull qwen3-0.6b
     qingyu export default qwen3-0.6b -o models.qingyu
 
-Each verb also stands below `qingyu models`. The work is done in `qingyu.models`.
+Each verb also stands below `qingyu models`. The work is done in `qingyu.models`; `export` is in
+`qingyu.cli.export`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from qingyu.cli import common, flags, layout
+from qingyu.cli import common, export, flags, layout
 from qingyu.cli.help import Command, Group
 from qingyu.cli.progress import shown_progress
 from qingyu.errors import (
@@ -64,11 +65,8 @@ def register(app: typer.Typer) -> None:
         ("rm", rm, pick("Remove models from this machine.", "从本机删除模型。")),
         (
             "export",
-            export,
-            pick(
-                "Write models into one bundle, for a machine without a network.",
-                "将模型写入一个离线包，供没有网络的机器使用。",
-            ),
+            export.export,
+            export.long_help(),
         ),
         (
             "import",
@@ -76,9 +74,10 @@ def register(app: typer.Typer) -> None:
             pick("Bring in the models of a bundle.", "导入离线包中的模型。"),
         ),
     ]
+    short = {"export": export.short_help()}
     for name, function, text in verbs:
         for place in (group, app):
-            place.command(name, cls=Command, help=text)(function)
+            place.command(name, cls=Command, help=text, short_help=short.get(name))(function)
 
 
 def _source_names() -> dict[str, Literal["hf", "ms"]]:
@@ -432,29 +431,6 @@ def rm(
             )
         )
     return 0
-
-
-def export(
-    references: Annotated[
-        list[str], typer.Argument(metavar="MODEL", help=pick("names of models", "模型名称"))
-    ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help=pick("the bundle to write", "要写入的离线包"),
-        ),
-    ],
-) -> None:
-    from qingyu.models.bundle import export_bundle
-
-    with shown_progress(output.name) as progress:
-        exported = export_bundle(references, output, progress=progress)
-    size = common.human_bytes(output.stat().st_size)
-    names = ", ".join(model.name for model in exported)
-    print(pick(f"{output}: {names}, {size}", f"{output}：{names}，{size}"))
 
 
 def import_(

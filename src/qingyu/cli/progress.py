@@ -32,6 +32,7 @@ def _word(stage: str) -> str:
         "verify": pick("verifying", "校验"),
         "export": pick("exporting", "导出"),
         "import": pick("importing", "导入"),
+        "write": pick("writing", "写入"),
     }.get(stage, stage)
 
 

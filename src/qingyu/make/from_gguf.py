@@ -22,6 +22,7 @@ from qingyu.errors import InvalidRequestError
 from qingyu.make import gguf_config
 from qingyu.make.hf_config import to_config_json
 from qingyu.make.network import (
+    FLOAT_TYPES,
     Floats,
     Network,
     NetworkConfig,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _ABOUT_KEYS = ("general.", "qingyu.")
+_FLOAT_NAMES = {kind.name for kind in FLOAT_TYPES}
 # Said anew by whoever writes, since they describe the file and not the network.
 _OF_THE_FILE = {
     "general.architecture",
@@ -62,6 +64,14 @@ def read_gguf(gguf: GGUFFile) -> Network:
         name: _weight(gguf, config, name, shape) for name, shape in weight_shapes(config).items()
     }
     metadata = gguf.metadata
+    quantized = sorted({weight.type.name for weight in weights.values()} - _FLOAT_NAMES)
+    notes = [
+        pick(
+            f"the weights of {gguf.path.name} were quantized before ({', '.join(quantized)});"
+            " what that lost stays lost",
+            f"{gguf.path.name} 的权重此前已量化（{'、'.join(quantized)}）；当时的损失无法恢复",
+        )
+    ]
     return Network(
         config=config,
         weights=weights,
@@ -71,6 +81,7 @@ def read_gguf(gguf: GGUFFile) -> Network:
             for key, value in metadata.items()
             if key.startswith(_ABOUT_KEYS) and key not in _OF_THE_FILE
         },
+        notes=tuple(notes) if quantized else (),
     )
 
 

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from qingyu.errors import InvalidRequestError
 from qingyu.make.blocks import Encoder
 from qingyu.make.hf_config import to_config_json
 from qingyu.make.hugging_face import CONFIG, GENERATION, INDEX, NORMALIZER_KEY, WEIGHTS
-from qingyu.make.network import Network, Weight
+from qingyu.make.network import FLOAT_TYPES, Network, Weight
 from qingyu.make.quantize import UnfitValueError, dequantize, quantize
 from qingyu.make.safetensors_file import header_bytes
 from qingyu.make.tokenizer_files import CONFIG_FILE, TOKENIZER_FILE, TokenizerParts
@@ -29,6 +30,7 @@ from qingyu.make.whole_files import new_folder
 from qingyu.models.ggml_types import GGMLType
 from qingyu.models.hashes import Progress, no_progress
 from qingyu.models.vocabulary import UNUSED
+from qingyu.text import pick
 
 _FILE_BYTES = 5_000_000_000
 
@@ -40,6 +42,20 @@ class WrittenFolder:
     num_bytes: int
     dtype: GGMLType
     num_files: int
+
+
+def float_type(name: str) -> GGMLType:
+    """The type of that name. Raises InvalidRequestError: folders hold float types."""
+    types = {kind.name.lower(): kind for kind in FLOAT_TYPES}
+    if name.lower() not in types:
+        raise InvalidRequestError(
+            pick(
+                f"a Hugging Face folder holds {', '.join(types)}, not {name!r}",
+                f"Hugging Face 文件夹只能存放 {'、'.join(types)}，不是 {name!r}",
+            ),
+            param="type",
+        )
+    return types[name.lower()]
 
 
 def write_folder(

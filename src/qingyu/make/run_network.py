@@ -67,20 +67,26 @@ def read_run(
     adapter = (folder / ADAPTER_FILE).exists()
     _check_digest(folder / (ADAPTER_FILE if adapter else WEIGHTS), state, progress)
     if adapter:
-        network = merged(_base(run, settings, depth), folder)
+        network = merged(_base(run, settings, progress, depth), folder)
     else:
         network = _trained(run, settings, folder)
     return replace(network, about={**network.about, **_about(run, settings, folder, state)})
 
 
-def open_network(source: str, *, checkpoint: str = "best", depth: int = 0) -> Network:
+def open_network(
+    source: str,
+    *,
+    checkpoint: str = "best",
+    progress: Progress = no_progress,
+    depth: int = 0,
+) -> Network:
     """The network of a run's folder, a Hugging Face folder, or a model (name or GGUF file).
 
     Raises as the reader of each.
     """
     path = Path(source)
     if is_run(path):
-        return read_run(path, checkpoint=checkpoint, depth=depth)
+        return read_run(path, checkpoint=checkpoint, progress=progress, depth=depth)
     if path.is_dir():
         return read_folder(path)
     return read_gguf(GGUFFile.open(locate(source)))
@@ -137,7 +143,7 @@ def network_config(config: DecoderConfig) -> NetworkConfig:
     )
 
 
-def _base(run: Path, settings: Mapping[str, Any], depth: int) -> Network:
+def _base(run: Path, settings: Mapping[str, Any], progress: Progress, depth: int) -> Network:
     """What an adapter stands on: `start.model` or `start.run` of the run's config."""
     start = settings.get("start")
     start = start if isinstance(start, dict) else {}
@@ -149,7 +155,7 @@ def _base(run: Path, settings: Mapping[str, Any], depth: int) -> Network:
                 f"{run / 'config.json'} 没有说明适配器的基础模型（start.model）",
             )
         )
-    return open_network(source, depth=depth + 1)
+    return open_network(source, progress=progress, depth=depth + 1)
 
 
 def _checkpoint(run: Path, name: str) -> Path:
