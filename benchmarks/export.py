@@ -1,0 +1,238 @@
+"""Files that `qingyu export` writes, beside those of llama.cpp's quantizer, and in llama.cpp.
+
+    python benchmarks/export.py
+    python benchmarks/export.py --sizes 1m 15m 135m 0.3b 1.3b 6b
+
+First the default model, made float32, in every type by both: RMS error of the matrices, bytes,
+seconds on two threads, and mean KL divergence of the logits from the float32 file's on
+tests/golden/parity_text.txt, computed by this engine with 16-bit activations. Required: an RMS
+error of at most 1.02 times llama.cpp's.
+
+Then every size of the family with random weights: the file is read by llama.cpp, whose tokens must
+be the engine's and whose logits near. Weights are drawn as they are written, so that the memory
+printed is that of the export alone, even at 6.4 billion parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _model_files import QUANTIZE, ROOT, add_arguments, default_model, work_folder
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+from qingyu import _native
+from qingyu.engine.machine import peak_memory
+from qingyu.make.export import export_network
+from qingyu.make.family import FAMILY, find
+from qingyu.make.from_gguf import read_gguf
+from qingyu.make.hugging_face import padded
+from qingyu.make.network import Network, Weight, weight_shapes
+from qingyu.make.quantize import dequantize
+from qingyu.make.run_network import network_config
+from qingyu.make.tokenizer_files import TokenizerParts
+from qingyu.models.family import describe
+from qingyu.models.ggml_types import GGMLType
+from qingyu.models.gguf import GGUFFile
+from qingyu.models.tokenizer import Tokenizer
+from reference.compare import distance
+from reference.core import run as run_core
+from reference.random_models import SPECIAL, vocabulary
+
+GOLDEN = ROOT / "tests" / "golden"
+# Our name and llama.cpp's number of the same mix.
+TYPES = {"q8_0": 7, "q6_k": 18, "q4_k_m": 15, "q4_1": 3, "q4_0": 2}
+ERROR_ALLOWED = 1.02
+TEXT = "the rest is silence, and then some more words to read"
+
+LLAMA_LOGITS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from record_llama_logits import llama_logits
+tokens, logits = llama_logits(sys.argv[2], sys.argv[3], threads=2)
+np.savez(sys.argv[4], tokens=tokens, logits=logits)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add_arguments(parser)
+    parser.add_argument("--sizes", nargs="*", choices=list(FAMILY), default=["1m", "15m", "135m"])
+    parser.add_argument("--types", nargs="*", choices=list(TYPES), default=list(TYPES))
+    arguments = parser.parse_args()
+    if not arguments.peers_python.exists():
+        sys.exit("this compares with llama.cpp, which is not here; bring it with: make peers")
+    report: dict[str, Any] = {"types": {}, "sizes": {}}
+    with tempfile.TemporaryDirectory(dir=work_folder(arguments.work)) as name:
+        folder = Path(name)
+        if arguments.types:
+            report["types"] = compare_types(folder, arguments)
+        if arguments.sizes:
+            report["sizes"] = {
+                size: read_by_llama(size, folder, arguments) for size in arguments.sizes
+            }
+    target = arguments.json or ROOT / "benchmarks" / "results" / "export.json"
+    target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {target}")
+    worst = max((one["error_ratio"] for one in report["types"].values()), default=0.0)
+    if worst > ERROR_ALLOWED:
+        sys.exit(f"an RMS error {worst:.3f} times llama.cpp's; {ERROR_ALLOWED} is allowed")
+
+
+def compare_types(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    with GGUFFile.open(default_model(arguments.model)) as gguf:
+        network = read_gguf(gguf)
+        full = folder / "full.gguf"
+        export_network(network, full, "f32", threads=2)
+    text = (GOLDEN / "parity_text.txt").read_text(encoding="utf-8")
+    with GGUFFile.open(full) as gguf:
+        tokens = Tokenizer.from_gguf(gguf).encode(text, add_bos=False)
+    truth = logits(full, tokens)
+    print(
+        f"{'type':7} {'error':>9} {'llama.cpp':>9} {'x':>6}  {'KL':>9} {'llama.cpp':>9}"
+        f"  {'MB':>7} {'llama.cpp':>9}  {'seconds':>7} {'llama.cpp':>9}  same types"
+    )
+    found = {}
+    for kind in arguments.types:
+        ours, theirs = folder / f"{kind}.gguf", folder / f"{kind}-llama.gguf"
+        started = time.perf_counter()
+        with GGUFFile.open(full) as gguf:
+            export_network(read_gguf(gguf), ours, kind, threads=2)
+        seconds = time.perf_counter() - started
+        started = time.perf_counter()
+        command = [arguments.peers_python, "-c", QUANTIZE, full, theirs, TYPES[kind]]
+        subprocess.run([str(c) for c in command], check=True, capture_output=True)
+        llama_seconds = time.perf_counter() - started
+        errors = [error(path, full) for path in (ours, theirs)]
+        divergences = [distance(logits(path, tokens), truth).kl for path in (ours, theirs)]
+        found[kind] = one = {
+            "error": errors[0],
+            "llama_error": errors[1],
+            "error_ratio": errors[0] / errors[1],
+            "kl": divergences[0],
+            "llama_kl": divergences[1],
+            "bytes": ours.stat().st_size,
+            "llama_bytes": theirs.stat().st_size,
+            "seconds": seconds,
+            "llama_seconds": llama_seconds,
+            "same_types": same_types(ours, theirs),
+        }
+        print(
+            f"{kind:7} {errors[0]:9.6f} {errors[1]:9.6f} {one['error_ratio']:6.3f}"
+            f"  {divergences[0]:9.6f} {divergences[1]:9.6f}"
+            f"  {one['bytes'] / 1e6:7.1f} {one['llama_bytes'] / 1e6:9.1f}"
+            f"  {seconds:7.1f} {llama_seconds:9.1f}  {one['same_types']}",
+            flush=True,
+        )
+        ours.unlink()
+        theirs.unlink()
+    full.unlink()
+    return found
+
+
+def error(path: Path, full: Path) -> float:
+    """RMS error of the matrices, as a share of their own RMS."""
+    wrong = size = 0.0
+    with GGUFFile.open(path) as made, GGUFFile.open(full) as true:
+        for name, info in made.tensors.items():
+            if len(info.shape) == 2:
+                values = dequantize(GGMLType.F32, true.data(name)).astype(np.float64)
+                wrong += float(np.sum((dequantize(info.type, made.data(name)) - values) ** 2))
+                size += float(np.sum(values**2))
+    return float((wrong / size) ** 0.5)
+
+
+def same_types(one: Path, two: Path) -> bool:
+    with GGUFFile.open(one) as a, GGUFFile.open(two) as b:
+        return {n: i.type for n, i in a.tensors.items()} == {
+            n: i.type for n, i in b.tensors.items()
+        }
+
+
+def logits(path: Path, tokens: list[int]) -> np.ndarray:
+    """float32 [tokens, vocab] of this engine's core."""
+    with GGUFFile.open(path) as gguf:
+        config = describe(gguf)
+        builder = _native.ModelBuilder(**config.builder_arguments(), threads=2)
+        for name in config.tensors:
+            info = gguf.tensors[name]
+            builder.add(name, info.type, info.shape, np.frombuffer(gguf.data(name), np.uint8))
+            gguf.release(name)
+    return run_core(builder.build(), tokens, threads=2, activation_bits=16)
+
+
+def drawn(seed: int, columns: int) -> Callable[[int, int], np.ndarray]:
+    """Rows of a random weight; the same for the same pieces."""
+
+    def rows(first: int, last: int) -> np.ndarray:
+        rng = np.random.default_rng((seed, first))
+        values = rng.standard_normal((last - first, columns), np.float32)
+        return values / np.float32(columns**0.5)
+
+    return rows
+
+
+def ones(first: int, last: int, columns: int) -> np.ndarray:
+    return np.ones((last - first, columns), np.float32)
+
+
+def random_network(size: str) -> Network:
+    """A network of the family; norms are 1."""
+    config = network_config(find(size))
+    texts, merges = vocabulary(300)
+    parts = TokenizerParts(
+        texts=tuple(texts),
+        kinds=tuple([3] * len(SPECIAL) + [1] * (len(texts) - len(SPECIAL))),
+        merges=tuple(merges), pre="smollm", bos=1, eos=2, add_bos=False, template=None,
+    )  # fmt: skip
+    weights = {}
+    for seed, (name, shape) in enumerate(weight_shapes(config).items()):
+        vector = partial(ones, columns=shape[-1])
+        rows = vector if len(shape) == 1 else drawn(seed, shape[-1])
+        weights[name] = Weight(shape=shape, type=GGMLType.F32, rows=rows)
+    tokenizer = padded(parts.gguf_metadata(), config.vocab_size)
+    return Network(config=config, weights=weights, tokenizer=tokenizer)
+
+
+def read_by_llama(size: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    path, kind = folder / f"{size}.gguf", "q4_k_m" if find(size).num_parameters > 1e9 else "f16"
+    started = time.perf_counter()
+    exported = export_network(random_network(size), path, kind, threads=2)
+    seconds = time.perf_counter() - started
+    peak = peak_memory()
+    out = folder / "llama.npz"
+    command = [arguments.peers_python, "-c", LLAMA_LOGITS, GOLDEN, path, TEXT, out]
+    subprocess.run([str(c) for c in command], check=True, capture_output=True)
+    with np.load(out) as theirs:
+        tokens, llama = theirs["tokens"].tolist(), theirs["logits"]
+    with GGUFFile.open(path) as gguf:
+        assert Tokenizer.from_gguf(gguf).encode(TEXT, add_bos=False) == tokens
+    apart = distance(logits(path, tokens), llama)
+    path.unlink()
+    found = {
+        "type": kind, "parameters": exported.parameters, "bytes": exported.num_bytes,
+        "seconds": seconds, "peak_bytes": peak, "kl_from_llama": apart.kl,
+        "cosine": apart.cosine, "top1": apart.top1,
+    }  # fmt: skip
+    print(
+        f"{size:5} {kind:7} {exported.parameters / 1e6:8.1f}M {exported.num_bytes / 1e6:8.1f} MB"
+        f" in {seconds:6.1f} s, peak memory so far {peak / 1e6:6.0f} MB; beside llama.cpp:"
+        f" KL {apart.kl:.6f}, cosine {apart.cosine:.6f}, top-1 {apart.top1:.3f}",
+        flush=True,
+    )
+    return found
+
+
+if __name__ == "__main__":
+    main()
