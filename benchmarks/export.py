@@ -33,10 +33,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from qingyu import _native
 from qingyu.engine.machine import peak_memory
+from qingyu.make.any_tokenizer import padded
 from qingyu.make.export import export_network
 from qingyu.make.family import FAMILY, find
 from qingyu.make.from_gguf import read_gguf
-from qingyu.make.hugging_face import padded
 from qingyu.make.network import Network, Weight, weight_shapes
 from qingyu.make.quantize import dequantize
 from qingyu.make.run_network import network_config

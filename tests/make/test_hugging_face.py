@@ -14,15 +14,21 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from golden.texts import TEXTS
+from golden.vocabularies import vocabulary_file
 from qingyu.errors import ModelFileError, ModelNotFoundError, UnsupportedModelError
+from qingyu.make.any_tokenizer import read_tokenizer, tokenizer_parts
 from qingyu.make.export import export_network
 from qingyu.make.from_gguf import read_gguf
 from qingyu.make.hugging_face import read_folder
 from qingyu.make.hugging_face_writer import write_folder
 from qingyu.make.safetensors_file import SafetensorsFile
+from qingyu.make.sentencepiece_files import SentencePieceParts
+from qingyu.make.tokenizer_files import MetadataOnly
 from qingyu.models.ggml_types import GGMLType
 from qingyu.models.gguf import GGUFFile
+from qingyu.models.sentencepiece import SPACE
 from qingyu.models.tokenizer import Tokenizer
+from reference.random_models import CHAT_TEMPLATE
 from tests.make.folders import MODELS, engine_logits, torch_logits, write_model
 
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
@@ -339,3 +345,95 @@ def test_the_tokenizer_in_the_file_is_transformers_own(tmp_path: Path) -> None:
     change(tmp_path / "a" / "config.json", vocab_size=200)
     with pytest.raises(ModelFileError):
         read_folder(tmp_path / "a")
+
+
+def pieces(*, prefix: bool = True) -> dict[str, Any]:
+    """GGUF keys of a SentencePiece-style tokenizer: bytes, the characters of TEXTS and what was
+    merged most often in them, the earlier the better."""
+    from tokenizers import Tokenizer as Library
+    from tokenizers import models, trainers
+
+    library = Library(models.BPE())
+    trainer = trainers.BpeTrainer(vocab_size=1500, show_progress=False)
+    plain = [text.replace(" ", SPACE) for text in TEXTS if "<" not in text]
+    library.train_from_iterator([*plain, "<|>", "="], trainer)
+    learned = sorted(library.get_vocab().items(), key=lambda entry: entry[1])
+    texts = [text for text, _ in learned]
+    spelled = [f"<0x{byte:02X}>" for byte in range(256)]
+    tokens = ["<unk>", "<s>", "</s>", *spelled, *texts, "<think>"]
+    kinds = [2, 3, 3, *[6] * 256, *[1] * len(texts), 4]
+    return {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": np.array(kinds, np.int32),
+        "tokenizer.ggml.scores": -np.maximum(np.arange(len(tokens)) - 258, 0).astype(np.float32),
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 2,
+        "tokenizer.ggml.unknown_token_id": 0,
+        "tokenizer.ggml.add_space_prefix": prefix,
+        "tokenizer.chat_template": CHAT_TEMPLATE,
+    }
+
+
+@pytest.mark.parametrize("prefix", [True, False])
+def test_sentencepiece_tokenizers_keep_their_tokens(prefix: bool, tmp_path: Path) -> None:
+    """Scores to merges and back; transformers, the library and the engine agree."""
+    from transformers import AutoTokenizer
+
+    keys = pieces(prefix=prefix)
+    engine = Tokenizer.from_gguf(MetadataOnly(keys))
+    parts = tokenizer_parts(keys)
+    parts.save(tmp_path / "a")
+    again = read_tokenizer(tmp_path / "a" / "tokenizer.json")
+    back = Tokenizer.from_gguf(MetadataOnly(again.gguf_metadata()))
+    theirs = AutoTokenizer.from_pretrained(tmp_path / "a")
+    for text in [*TEXTS, *(f"<s>{text}<think>{text}</s>" for text in TEXTS[3:13])]:
+        ids = engine.encode(text, special=True)
+        assert back.encode(text, special=True) == ids, text
+        assert theirs(text)["input_ids"] == ids, text
+        assert engine.decode(ids) == back.decode(ids)
+    assert isinstance(again, SentencePieceParts)
+    assert (again.kinds, again.bos, again.eos) == (parts.kinds, 1, 2)
+    assert again.add_bos
+    assert again.template == CHAT_TEMPLATE
+    assert again.space_prefix == prefix
+
+
+def test_a_sentencepiece_model_goes_there_and_back(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    keys = pieces()
+    size = len(keys["tokenizer.ggml.tokens"])
+    write_model(tmp_path / "a", "mistral", torch.bfloat16, vocab_size=size + 5)
+    tokenizer_parts(keys).save(tmp_path / "a")
+    path = there(tmp_path / "a", tmp_path / "a.gguf", "bf16")
+    and_back(path, tmp_path / "b")
+    first, second = (AutoTokenizer.from_pretrained(tmp_path / name) for name in "ab")
+    with GGUFFile.open(path) as gguf:
+        assert len(gguf.metadata["tokenizer.ggml.scores"]) == size + 5
+        engine = Tokenizer.from_gguf(gguf)
+    for text in TEXTS:
+        ids = first(text)["input_ids"]
+        assert second(text)["input_ids"] == ids == engine.encode(text, special=True), text
+
+
+def test_merges_that_are_not_sentencepiece_s_are_refused(tmp_path: Path) -> None:
+    tokenizer_parts(pieces()).save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    fields = json.loads(path.read_text())
+    change(path, normalizer={"type": "Lowercase"})
+    with pytest.raises(UnsupportedModelError, match="do not cut alike"):
+        read_tokenizer(path)
+    change(path, normalizer=fields["normalizer"], model={**fields["model"], "merges": []})
+    with pytest.raises(UnsupportedModelError, match="do not cut alike"):
+        read_tokenizer(path)
+    change(path, model={**fields["model"], "vocab": {"a": "x"}})
+    with pytest.raises(ModelFileError):
+        read_tokenizer(path)
+    # letters that are no tokens: the engine merges them all the same, the library does not
+    (tmp_path / "v.gguf").write_bytes(vocabulary_file("spm"))
+    with (
+        GGUFFile.open(tmp_path / "v.gguf") as gguf,
+        pytest.raises(UnsupportedModelError, match="is no token"),
+    ):
+        tokenizer_parts(gguf.metadata)

@@ -20,6 +20,7 @@ import numpy as np
 
 from qingyu.errors import InvalidRequestError
 from qingyu.make import gguf_config
+from qingyu.make.any_tokenizer import tokenizer_parts
 from qingyu.make.hf_config import to_config_json
 from qingyu.make.network import (
     FLOAT_TYPES,
@@ -33,7 +34,6 @@ from qingyu.make.network import (
     weight_shapes,
 )
 from qingyu.make.quantize import dequantize
-from qingyu.make.tokenizer_files import TokenizerParts
 from qingyu.models.gguf import GGUFFile
 from qingyu.text import pick
 
@@ -172,7 +172,7 @@ def import_torch() -> Any:
 def write_tokenizer(path: Path, folder: Path) -> None:
     """tokenizer.json and tokenizer_config.json of a GGUF file, as transformers reads them.
 
-    Raises UnsupportedModelError for another kind than byte-level BPE.
+    Raises UnsupportedModelError for a kind that tokenizer.json cannot hold.
     """
     with GGUFFile.open(path) as gguf:
-        TokenizerParts.from_gguf(gguf).save(folder)
+        tokenizer_parts(gguf.metadata).save(folder)

@@ -9,21 +9,18 @@ folder says is compared with its files before it is used. Weights are mapped, no
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from qingyu.errors import ModelFileError, ModelNotFoundError, UnsupportedModelError
+from qingyu.make.any_tokenizer import padded, read_tokenizer
 from qingyu.make.hf_config import from_config_json
+from qingyu.make.json_files import read_object
 from qingyu.make.network import Floats, Network, NetworkConfig, Weight, weight_shapes
 from qingyu.make.safetensors_file import SafetensorsFile
-from qingyu.make.tokenizer_files import CONFIG_FILE, TOKENIZER_FILE, TokenizerParts
+from qingyu.make.tokenizer_files import CONFIG_FILE, TOKENIZER_FILE
 from qingyu.models.ggml_types import GGMLType
-from qingyu.models.vocabulary import UNUSED
 from qingyu.text import pick
 
 CONFIG = "config.json"
@@ -33,7 +30,6 @@ INDEX = "model.safetensors.index.json"
 # GGUF's tokenizers have no normalizer; kept, so that the way back can write it again.
 NORMALIZER_KEY = "qingyu.tokenizer.normalizer"
 
-_MAX_JSON_BYTES = 64 << 20
 _MAX_FILES = 1000
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
@@ -168,7 +164,7 @@ def _tokenizer(folder: Path, config: NetworkConfig) -> tuple[dict[str, Any], lis
                 " AutoTokenizer.from_pretrained(...).save_pretrained(...) 生成",
             )
         )
-    parts = TokenizerParts.from_json(path)
+    parts = read_tokenizer(path)
     if len(parts.texts) > config.vocab_size:
         raise _wrong(
             path,
@@ -196,18 +192,6 @@ def _tokenizer(folder: Path, config: NetworkConfig) -> tuple[dict[str, Any], lis
         if isinstance(text, str) and text in ids:
             metadata[f"tokenizer.ggml.{key}_token_id"] = ids[text]
     return metadata, notes
-
-
-def padded(metadata: dict[str, Any], vocab_size: int) -> dict[str, Any]:
-    """Tokenizer keys with as many tokens as the embedding has rows; the new ones are unused."""
-    tokens = metadata["tokenizer.ggml.tokens"]
-    more = range(len(tokens), vocab_size)
-    kinds = [metadata["tokenizer.ggml.token_type"], np.full(len(more), UNUSED, np.int32)]
-    return {
-        **metadata,
-        "tokenizer.ggml.tokens": [*tokens, *(f"[PAD{token}]" for token in more)],
-        "tokenizer.ggml.token_type": np.concatenate(kinds),
-    }
 
 
 def _ends(folder: Path) -> list[int]:
@@ -249,25 +233,6 @@ def _licence(folder: Path) -> str:
         if key == "license":
             return value.strip().strip("\"'")
     return ""
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object of at most 64 MiB. Raises ModelNotFoundError, ModelFileError."""
-    try:
-        if not path.is_file() and path.exists():
-            raise _wrong(path, "it is not a file", "它不是文件")
-        with path.open("rb") as file:
-            raw = file.read(_MAX_JSON_BYTES + 1)
-        if len(raw) > _MAX_JSON_BYTES:
-            raise _wrong(path, "it is larger than 64 MiB", "超过 64 MiB")
-        fields = json.loads(raw)
-    except FileNotFoundError:
-        raise ModelNotFoundError(pick(f"there is no file {path}", f"没有文件 {path}")) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise _wrong(path, f"it is no JSON: {error}", f"不是 JSON：{error}") from None
-    if not isinstance(fields, Mapping):
-        raise _wrong(path, "it is no JSON object", "不是 JSON 对象")
-    return dict(fields)
 
 
 def _wrong(path: Path, english: str, chinese: str) -> ModelFileError:

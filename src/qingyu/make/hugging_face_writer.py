@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 
 from qingyu.errors import InvalidRequestError
+from qingyu.make.any_tokenizer import tokenizer_parts, without_padding
 from qingyu.make.blocks import Encoder
 from qingyu.make.hf_config import to_config_json
 from qingyu.make.hugging_face import CONFIG, GENERATION, INDEX, NORMALIZER_KEY, WEIGHTS
 from qingyu.make.network import FLOAT_TYPES, Network, Weight
 from qingyu.make.quantize import UnfitValueError, dequantize, quantize
 from qingyu.make.safetensors_file import header_bytes
-from qingyu.make.tokenizer_files import CONFIG_FILE, TOKENIZER_FILE, TokenizerParts
+from qingyu.make.tokenizer_files import CONFIG_FILE, TOKENIZER_FILE
 from qingyu.make.whole_files import new_folder
 from qingyu.models.ggml_types import GGMLType
 from qingyu.models.hashes import Progress, no_progress
-from qingyu.models.vocabulary import UNUSED
 from qingyu.text import pick
 
 _FILE_BYTES = 5_000_000_000
@@ -108,7 +108,7 @@ class _TokenizerFiles:
 
     def __init__(self, network: Network) -> None:
         keys = network.tokenizer
-        self.parts = TokenizerParts.from_metadata(_without_padding(keys))
+        self.parts = tokenizer_parts(without_padding(keys))
         self.bos = self.parts.bos
         others = [keys.get(f"tokenizer.ggml.{name}_token_id") for name in ("eot", "eom")]
         self.ends = list(
@@ -133,22 +133,6 @@ class _TokenizerFiles:
             fields = json.loads(path.read_text(encoding="utf-8"))
             fields["normalizer"] = {"type": "NFC"}
             path.write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8")
-
-
-def _without_padding(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys without the unused tokens at the end, which only fill the embedding."""
-    tokens = list(keys["tokenizer.ggml.tokens"])
-    kinds = keys.get("tokenizer.ggml.token_type")
-    if kinds is None:
-        return dict(keys)
-    kinds = np.asarray(kinds)
-    used = np.flatnonzero(kinds != UNUSED)
-    size = int(used[-1]) + 1 if used.size else len(tokens)
-    return {
-        **keys,
-        "tokenizer.ggml.tokens": tokens[:size],
-        "tokenizer.ggml.token_type": kinds[:size],
-    }
 
 
 def _type(weight: Weight, kept: GGMLType) -> GGMLType:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from qingyu.errors import ModelFileError, UnsupportedModelError
-from qingyu.make.hugging_face import read_object
+from qingyu.make.json_files import read_object
 from qingyu.make.network import Floats, Network, Weight
 from qingyu.make.safetensors_file import SafetensorsFile
 from qingyu.models.ggml_types import GGMLType

@@ -22,12 +22,14 @@ from qingyu.errors import (
     ModelFileError,
     ModelNotFoundError,
 )
+from qingyu.make.any_tokenizer import padded, read_tokenizer
 from qingyu.make.family import DecoderConfig
 from qingyu.make.from_gguf import read_gguf
-from qingyu.make.hugging_face import padded, read_folder, read_object, read_weights
+from qingyu.make.hugging_face import read_folder, read_weights
+from qingyu.make.json_files import read_object
 from qingyu.make.lora import ADAPTER_FILE, merged
 from qingyu.make.network import Network, NetworkConfig
-from qingyu.make.tokenizer_files import TOKENIZER_FILE, TokenizerParts
+from qingyu.make.tokenizer_files import TOKENIZER_FILE
 from qingyu.models.gguf import GGUFFile
 from qingyu.models.hashes import Progress, hash_file, no_progress
 from qingyu.models.reference import is_safe_name
@@ -94,7 +96,7 @@ def open_network(
 
 def _trained(run: Path, settings: Mapping[str, Any], folder: Path) -> Network:
     config = _sizes(run, settings)
-    parts = TokenizerParts.from_json(run / TOKENIZER_FILE)
+    parts = read_tokenizer(run / TOKENIZER_FILE)
     if len(parts.texts) > config.vocab_size:
         raise ModelFileError(
             pick(

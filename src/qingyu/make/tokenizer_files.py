@@ -87,9 +87,9 @@ class TokenizerParts:
         model = fields.get("model")
         if not isinstance(model, dict) or model.get("type") != "BPE" or model.get("byte_fallback"):
             raise _unsupported(path.name, "not byte-level BPE", "不是字节级 BPE")
-        texts, kinds = _vocabulary(path.name, model, fields.get("added_tokens") or [])
+        texts, kinds = read_vocabulary(path.name, model, fields.get("added_tokens") or [])
         ids = {text: token for token, text in enumerate(texts)}
-        eos = _special(path.name, config, "eos_token", ids)
+        eos = special_token(path.name, config, "eos_token", ids)
         if eos is None:
             eos = next((ids[text] for text in ("<|endoftext|>", "<|im_end|>") if text in ids), None)
         if eos is None:
@@ -98,7 +98,7 @@ class TokenizerParts:
                 f"no end token: name eos_token in {CONFIG_FILE} beside it",
                 f"没有结束词元：请在同一文件夹的 {CONFIG_FILE} 中写明 eos_token",
             )
-        bos = _special(path.name, config, "bos_token", ids)
+        bos = special_token(path.name, config, "bos_token", ids)
         template = config.get("chat_template")
         jinja = path.with_name("chat_template.jinja")
         if template is None and jinja.is_file():
@@ -110,14 +110,14 @@ class TokenizerParts:
             pre=_pretokenizer_name(path.name, fields, bool(model.get("ignore_merges"))),
             bos=bos,
             eos=eos,
-            add_bos=bos is not None and _adds_bos(fields.get("post_processor"), texts[bos]),
+            add_bos=bos is not None and adds_bos(fields.get("post_processor"), texts[bos]),
             template=template if isinstance(template, str) else None,
         )
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> TokenizerParts:
         """From keys and values of a GGUF file. Raises as `from_gguf`."""
-        return cls.from_gguf(_MetadataOnly(dict(metadata)))
+        return cls.from_gguf(MetadataOnly(dict(metadata)))
 
     @property
     def sha256(self) -> str:
@@ -146,7 +146,7 @@ class TokenizerParts:
 
     def tokenizer(self) -> Tokenizer:
         """The engine's tokenizer, as it will be after export."""
-        return Tokenizer.from_gguf(_MetadataOnly(self.gguf_metadata()))
+        return Tokenizer.from_gguf(MetadataOnly(self.gguf_metadata()))
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json, as transformers reads them."""
@@ -190,7 +190,7 @@ class TokenizerParts:
         return str(library.to_str(pretty=False))
 
 
-class _MetadataOnly(GGUFFile):
+class MetadataOnly(GGUFFile):
     """GGUF metadata that is in no file."""
 
     def __init__(self, metadata: dict[str, Any]) -> None:
@@ -245,9 +245,10 @@ def _pretokenizer_name(name: str, fields: Mapping[str, Any], ignore_merges: bool
     )
 
 
-def _vocabulary(
+def read_vocabulary(
     name: str, model: Mapping[str, Any], added: list[Any]
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Texts and kinds by token id, of a tokenizer.json's model and added tokens."""
     texts: dict[int, str] = {}
     kinds: dict[int, int] = {}
     try:
@@ -275,7 +276,10 @@ def _merges(name: str, merges: list[Any]) -> tuple[str, ...]:
     return tuple(joined)
 
 
-def _special(name: str, config: Mapping[str, Any], key: str, ids: Mapping[str, int]) -> int | None:
+def special_token(
+    name: str, config: Mapping[str, Any], key: str, ids: Mapping[str, int]
+) -> int | None:
+    """The id of what tokenizer_config.json names, as text or as an object with its content."""
     text = config.get(key)
     if isinstance(text, dict):
         text = text.get("content")
@@ -286,12 +290,12 @@ def _special(name: str, config: Mapping[str, Any], key: str, ids: Mapping[str, i
     return ids[text]
 
 
-def _adds_bos(processor: Any, bos: str) -> bool:
+def adds_bos(processor: Any, bos: str) -> bool:
     """Whether a post-processor puts the token in front: TemplateProcessing, alone or in a list."""
     if not isinstance(processor, dict):
         return False
     if processor.get("type") == "Sequence":
-        return any(_adds_bos(one, bos) for one in processor.get("processors") or [])
+        return any(adds_bos(one, bos) for one in processor.get("processors") or [])
     first = (processor.get("single") or [{}])[0]
     return bool(first.get("SpecialToken", {}).get("id") == bos)
 
