@@ -32,6 +32,7 @@ from qingyu.cli import (
     report,
     serve,
     tokenize,
+    train,
     usage,
 )
 from qingyu.cli.common import complain, notice
@@ -44,6 +45,7 @@ VERBS = (
     generate,
     serve,
     models,
+    train,
     import_hf,
     evaluate,
     compare,
@@ -169,7 +171,9 @@ def lock(arguments: list[str]) -> None:
     # Its probes lock processes of their own, and need an open one to compare with.
     probing = words[:1] == ["doctor"] and "--network" in arguments
     asking = words[:1] == ["eval"] and any(_names_network(word) for word in arguments)
-    outside = probing or asking or words == ["models", "pull"]
+    # Under torchrun: its processes talk to each other.
+    spread = words[:1] == ["train"] and os.environ.get("WORLD_SIZE", "1") != "1"
+    outside = probing or asking or spread or words == ["models", "pull"]
     if words and words[0] not in _UNLOCKED and not outside:
         from pathlib import Path
 

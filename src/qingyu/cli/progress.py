@@ -204,3 +204,45 @@ def _question_lines(
         print(f"{title}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)
 
     return report
+
+
+@contextmanager
+def shown_steps(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A function to report steps of a training to: (done, in all, how it goes in words)."""
+    title = printable(title)
+    if not _wants_bar():
+        yield _step_lines(title)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[words]}"),
+        Remaining(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task(escape(title), total=None, words="")
+        yield lambda done, total, words: display.update(
+            task, completed=done, total=total, words=words
+        )
+
+
+def _step_lines(
+    title: str, clock: Callable[[], float] = time.monotonic
+) -> Callable[[int, int, str], None]:
+    """A line every few seconds, and one for the last step."""
+    last = clock()
+
+    def report(done: int, total: int, words: str) -> None:
+        nonlocal last
+        if clock() - last < _SECONDS_BETWEEN_LINES and done < total:
+            return
+        last = clock()
+        print(f"{title}: {done} / {total}, {words}", file=sys.stderr, flush=True)
+
+    return report

@@ -1,0 +1,84 @@
+"""LoRA: a small trained product beside each frozen matrix (Hu et al. 2021, arXiv:2106.09685).
+
+    attach(network, LoraConfig(rank=16), seed=0, base="default")
+    naming(LoraConfig(), base="default")        # what its checkpoints are called: as peft does
+
+peft puts its layers into the network; only they are trained, and only they are saved, as
+adapter_model.safetensors and adapter_config.json, which peft and `qingyu export` read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qingyu.make.training.checks import at_least, between, one_of, unfit
+from qingyu.text import pick
+
+if TYPE_CHECKING:
+    from qingyu.make.training.network import PackedDecoder
+
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+ADAPTER_FILE = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+# What peft's own model puts before the network's names, and the adapter's name it leaves out.
+_PREFIX, _ADAPTER = "base_model.model.", ".default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraConfig:
+    """rank: of the products. alpha: they count alpha / rank. dropout: share of inputs left out
+    while training. targets: which matrices of each layer."""
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.0
+    targets: tuple[str, ...] = TARGETS
+
+    def __post_init__(self) -> None:
+        at_least("lora.rank", self.rank, 1)
+        between("lora.dropout", self.dropout, 0.0, 0.99)
+        if not self.targets:
+            raise unfit("lora.targets", pick("lora.targets is empty", "lora.targets 为空"))
+        for one in self.targets:
+            one_of("lora.targets", one, TARGETS)
+
+
+def attach(network: PackedDecoder, config: LoraConfig, *, seed: int, base: str) -> None:
+    """Put the adapter's layers in, freeze everything else. The same for a seed."""
+    import torch
+    from peft import inject_adapter_in_model
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inject_adapter_in_model(_peft_config(config, base), network)
+    network.train()
+
+
+def _peft_config(config: LoraConfig, base: str) -> Any:
+    import peft
+
+    return peft.LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,  # type: ignore[arg-type]
+        lora_dropout=config.dropout,
+        target_modules=list(config.targets),
+        base_model_name_or_path=base,
+        task_type="CAUSAL_LM",
+    )
+
+
+def saved_name(name: str) -> str:
+    """A weight of the network as peft calls it in a file."""
+    return _PREFIX + name.replace(_ADAPTER + ".", ".")
+
+
+def config_text(config: LoraConfig, base: str) -> str:
+    """adapter_config.json."""
+    fields = _peft_config(config, base).to_dict()
+    return json.dumps(fields, indent=2, sort_keys=True, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, set) else getattr(value, "value", str(value))
