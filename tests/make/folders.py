@@ -134,7 +134,7 @@ def write_run(
     for pointer in ("last", "best"):
         (folder / "checkpoints" / pointer).write_text("step-00000100\n")
     settings = {
-        "kind": "pretraining", "model": asdict(config), "program_version": "0.1.0",
+        "kind": "pretraining", "model": asdict(config), "program": "0.1.0",
         "data": {"train": str(folder.parent / "shards")},
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(settings))

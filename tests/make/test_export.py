@@ -157,12 +157,27 @@ def test_provenance_tokenizer_and_template_are_in_the_file(tmp_path: Path) -> No
     assert meta["general.datasets"] == ["poems (public domain)", "manuals"]
     assert meta["general.file_type"] == 1
     assert meta["qingyu.program"].startswith("qingyu ")
+    assert meta["qingyu.run.program"] == "0.1.0"
     assert meta["qingyu.date"] == date
     assert meta["qingyu.run.checkpoint"] == "step-00000100"
     assert (meta["qingyu.run.step"], meta["qingyu.run.tokens"]) == (100, 51200)
     assert meta["qingyu.run.held_out_loss"] == 2.5
     assert "im_start" in meta["tokenizer.chat_template"]
     assert tokenizer.decode(tokenizer.encode("the 轻语")) == "the 轻语"
+
+
+def test_a_tuned_model_has_the_licence_of_its_base(tmp_path: Path) -> None:
+    write_run(tmp_path / "base", SMALL, tokens=320)
+    export_run(tmp_path / "base", tmp_path / "base.gguf", "f16", licence="Apache-2.0")
+    write_run(tmp_path / "tuned", SMALL, tokens=320)
+    settings = json.loads((tmp_path / "tuned" / "config.json").read_text())
+    for model, licence in (("base.gguf", "Apache-2.0"), ("gone.gguf", None)):
+        settings["start"] = {"model": str(tmp_path / model), "fresh": None, "run": None}
+        (tmp_path / "tuned" / "config.json").write_text(json.dumps(settings))
+        about = read_run(tmp_path / "tuned").about
+        assert about.get("general.license") == licence
+        assert about["general.name"] == "tuned"
+        assert about["general.base_model.count"] == 1
 
 
 def test_the_tokenizer_is_filled_up_to_the_network(tmp_path: Path) -> None:
@@ -311,6 +326,8 @@ def test_an_adapter_is_merged_as_peft_does(settings: dict[str, bool], tmp_path: 
     with GGUFFile.open(path) as gguf:
         assert gguf.metadata["general.name"] == "tuned"
         assert gguf.metadata["general.license"] == "MIT"
+        assert gguf.metadata["general.base_model.0.name"] == "base"
+        assert gguf.metadata["qingyu.run.kind"] == "tuning"
         assert "im_start" in gguf.metadata["tokenizer.chat_template"]
 
 

@@ -24,6 +24,11 @@ from qingyu.text import pick
 
 ADAPTER_FILE = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
+# Keys of adapter_config.json that change what is computed.
+_MORE_THAN_LORA = (
+    "use_dora", "use_qalora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "lora_bias",
+    "layer_replication", "alora_invocation_tokens", "trainable_token_indices",
+)  # fmt: skip
 _PREFIX = "base_model.model."
 _PARTS = (".lora_A.weight", ".lora_B.weight")
 
@@ -92,11 +97,7 @@ def _target(folder: Path, name: str) -> str:
 
 
 def _refuse_other_kinds(folder: Path, settings: Mapping[str, Any]) -> None:
-    odd = [
-        key
-        for key in ("use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "lora_bias")
-        if settings.get(key)
-    ]
+    odd = [key for key in _MORE_THAN_LORA if settings.get(key)]
     if settings.get("peft_type", "LORA") != "LORA":
         odd.append(f"peft_type {settings['peft_type']!r}")
     if settings.get("bias", "none") != "none":

@@ -21,6 +21,7 @@ from qingyu.errors import (
     InvalidRequestError,
     ModelFileError,
     ModelNotFoundError,
+    QingyuError,
 )
 from qingyu.make.any_tokenizer import padded, read_tokenizer
 from qingyu.make.family import DecoderConfig
@@ -40,6 +41,7 @@ CHECKPOINTS = "checkpoints"
 WEIGHTS = "model.safetensors"
 STATE = "state.json"
 _INDEX = "index.json"
+_INHERITED = ("general.license", "general.license.name", "general.license.link")
 # A base may be a run with a base; not for ever.
 _MOST_BASES = 8
 
@@ -69,10 +71,12 @@ def read_run(
     adapter = (folder / ADAPTER_FILE).exists()
     _check_digest(folder / (ADAPTER_FILE if adapter else WEIGHTS), state, progress)
     if adapter:
-        network = merged(_base(run, settings, progress, depth), folder)
+        base = _base(run, settings, progress, depth)
+        network, began = merged(base, folder), base.about
     else:
-        network = _trained(run, settings, folder)
-    return replace(network, about={**network.about, **_about(run, settings, folder, state)})
+        network, began = _trained(run, settings, folder), _beginning(settings)
+    about = {**_inherited(settings, began), **_about(run, settings, folder, state)}
+    return replace(network, about=about)
 
 
 def open_network(
@@ -147,8 +151,7 @@ def network_config(config: DecoderConfig) -> NetworkConfig:
 
 def _base(run: Path, settings: Mapping[str, Any], progress: Progress, depth: int) -> Network:
     """What an adapter stands on: `start.model` or `start.run` of the run's config."""
-    start = settings.get("start")
-    start = start if isinstance(start, dict) else {}
+    start = _start(settings)
     source = start.get("model") or start.get("run")
     if not isinstance(source, str) or depth >= _MOST_BASES:
         raise ModelFileError(
@@ -204,6 +207,34 @@ def _check_digest(file: Path, state: Mapping[str, Any], progress: Progress) -> N
         )
 
 
+def _beginning(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is said of the model that a run began with; nothing where it is gone by now."""
+    model = _start(settings).get("model")
+    if not isinstance(model, str):
+        return {}
+    try:
+        with GGUFFile.open(locate(model)) as gguf:
+            return gguf.metadata
+    except QingyuError:
+        return {}
+
+
+def _inherited(settings: Mapping[str, Any], began: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's model has from the one it began with: the licence, and its name as base."""
+    about = {key: began[key] for key in _INHERITED if key in began}
+    start = _start(settings)
+    source = start.get("model") or start.get("run")
+    if isinstance(source, str):
+        about["general.base_model.count"] = 1
+        about["general.base_model.0.name"] = str(began.get("general.name", source))
+    return about
+
+
+def _start(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    start = settings.get("start")
+    return start if isinstance(start, dict) else {}
+
+
 def _about(
     run: Path, settings: Mapping[str, Any], folder: Path, state: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -216,7 +247,7 @@ def _about(
         "qingyu.date": written.isoformat(timespec="seconds"),
         "qingyu.run.checkpoint": folder.name,
     }
-    for key, name in (("kind", "kind"), ("program_version", "program")):
+    for key, name in (("kind", "kind"), ("program", "program")):
         if isinstance(settings.get(key), str):
             about[f"qingyu.run.{name}"] = settings[key]
     for key in ("step", "tokens"):
