@@ -37,7 +37,7 @@ FURNITURE_NAMES = words(
     " dateline author-box authorbox bio signature sign signatures"
     " disclaimer shengming notice-bar editor zebian edit-link editsection mw-editsection"
     " skip skiplink jump-link hatnote navbox catlinks printfooter noprint mw-jump"
-    " user-info userinfo avatar profile-card poster postauthor pls authi"
+    " spoiler spoiler-tip buybox price prices cart shipping delivery promo-box inline-promo user-info userinfo avatar profile-card poster postauthor pls authi"
 )
 COMMENT_NAMES = words(
     "comment comments commentlist comment-list commentarea disqus disqus_thread respond pinglun"
@@ -83,6 +83,12 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
          r"|加入书签|投推荐票|章节目录|最新网址|全文字更新|百度搜索.{0,20}(?:阅读|最新)", 5),
         (r"^(?:最佳|推荐|满意|其他|全部|更多|精彩)(?:答案|回答)|^热心网友|^匿名用户|提问者采纳|^\d+\s*(?:个)?(?:回答|answers?)|^共?\d+\s*(?:个|条)(?:回答|评论|回复)", 4),
         (r"^(?:asked|answered|modified|viewed|edited)\b.{0,40}\d", 4),
+        (r"仅供(?:其?表达个人看法|参考|学习)|不能作为.{0,16}依据|并不表明本站|(?:可能|含)有?剧透|spoiler|点击上方|长按识别|点个?[“\"]?(?:在看|赞)|点亮", 4),
+        (r"^[—–\-=*·\s]*(?:END|the end|完|全文完|未完待续|\(完\)|（完）)[—–\-=*·\s]*$", 5),
+        (r"解压密码|(?:高速|本地|普通|电信|联通|移动|立即)下载|下载(?:点|地址)|下载器", 4.5),
+        (r"continue reading (?:with|by)|free account|already a (?:subscriber|member)|never miss|in your inbox", 5),
+        (r"ships from|sold by|free returns|配送至|七天无理由|\d+ (?:ratings|customer reviews)", 4),
+        (r"^[\d,.万kK ]+\s*人?(?:赞同|觉得|关注|喜欢|做过|参与|收藏|推荐)|人赞同了?该回答", 5),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
          r"|友情链接|合作伙伴|网站导航|手机版|电脑版|无障碍)", 4),
@@ -128,7 +134,7 @@ _NOTES = re.compile(
 _CUTS = re.compile(
     r"^(?:[【\[「『]?)(?:相关|更多|热门|最新|推荐|猜你|您可能|你可能|大家都在|为您推荐|为你推荐|延伸阅读|精彩推荐|编辑推荐|图片推荐"
     r"|热点|今日|本周|排行|点击排行|阅读排行|随机|站内|同类|友情链接|上一篇|网友评论|最新评论|精彩评论|全部评论|发表评论|用户评论"
-    r"|我要评论|我要回应|我来说|评论|回应|其他人还|看了又看|买了又买|浏览过|分享到|相似|近期文章|文章归档|文章分类|标签云|合作媒体|快速导航|栏目导航)"
+    r"|我要评论|我要回应|我来说|评论|回应|其他人还|看了又看|买了又买|浏览过|分享到|相似|近期文章|文章归档|文章分类|标签云|下载地址|合作媒体|快速导航|栏目导航)"
     r"(?!.{14})"
     r"|^(?:related|recommended|popular|trending|latest|recent|most (?:read|popular|viewed)|more (?:from|in|on|news|stories|articles)"
     r"|you (?:may|might) (?:also )?(?:like|enjoy|be interested)|also (?:on|in)|comments?\b|\d+ (?:comments|responses|replies|thoughts)"
@@ -195,7 +201,8 @@ def _dated(text: str, size: float) -> float:
     left = len(re.sub(r"\W", "", rest))
     if left > 12 or rest.rstrip().endswith(("。", "！", "？", "”")):
         return 0.0
-    return 1.5 if not left and text.strip().endswith("日") else 4.0
+    bare = not left or (text.startswith(("（", "(")) and not _CLOCKS.search(text))
+    return 0.5 if bare and "日" in text else 4.0
 
 
 def cuts_off(text: str) -> bool:

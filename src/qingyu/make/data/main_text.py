@@ -25,8 +25,10 @@ from qingyu.make.data.dom import parse
 from qingyu.make.data.measures import units
 
 # Price of a change from furniture to text or back.
-_CHANGE = 1.3
+_CHANGE = 1.1
+_TERMS = ("dt", "summary", "figcaption", "caption", "strong", "b")
 _LEAST_UNITS = 18.0
+_HOME = re.compile(r"^(?:https?://[^/]+)?/?(?:(?:index|default|home)\.\w+)?$|^\./?$")
 _DIGITS = re.compile(r"\d+")
 _TITLE_PARTS = re.compile(r"\s*[_|｜–—»>]\s*|\s+[-·•:]\s+|-(?=[^\s-]+$)|-")
 
@@ -81,6 +83,7 @@ def score(row: list[Block], body: HtmlElement, title: str) -> None:
     _judge_names(row, body)
     _judge_teasers(row, title)
     _judge_sections(row)
+    _judge_captions(row)
     region = _region(row, body)
     _judge_place(row, region, body)
     _raise_title(row, region, title)
@@ -92,7 +95,7 @@ def _own_score(block: Block) -> float:
     plain, share = block.plain, block.link_share
     points = 0.0
     if block.kind == "pre":
-        points = 1.5 if plain.units >= 3 else 0.3
+        points = 1.5 + min(2.5, plain.units / 40) if plain.units >= 3 else 0.3
     elif plain.units < 1:
         points = -1.2 if block.links < 2 else -2.5
     elif plain.units >= 12 and (plain.marks or plain.ends) and plain.share >= 0.05:
@@ -112,6 +115,9 @@ def _own_score(block: Block) -> float:
             points -= 1.0
     if block.links and plain.units < 12 and not plain.ends and block.kind not in ("heading", "row"):
         points -= 1.5
+    if spam.is_barred(block.text) and block.kind not in ("pre", "row") and plain.units < 40:
+        block.notes.append("bars")
+        points -= 2.5
     furniture = boilerplate.weight(block.text, block.all.units)
     if furniture:
         block.notes.append(f"furniture {furniture:.1f}")
@@ -145,7 +151,7 @@ def _line_place(block: Block) -> object:
         return None
     parent = block.element.getparent()
     tags = _kind(block.element)
-    return (id(parent), tags)
+    return (parent, tags)
 
 
 def _judge_spam(row: list[Block]) -> None:
@@ -170,12 +176,12 @@ def _judge_spam(row: list[Block]) -> None:
 
 def _judge_repeats(row: list[Block]) -> None:
     """Labels that stand in three places or more, and long texts that stand there again."""
-    places: defaultdict[str, set[int]] = defaultdict(set)
+    places: defaultdict[str, set[object]] = defaultdict(set)
     for block in row:
         if block.all.units < 14 and not block.plain.ends:
             above = block.element.getparent()
             above = above.getparent() if above is not None else None
-            places[_DIGITS.sub("0", block.text)].add(id(above))
+            places[_DIGITS.sub("0", block.text)].add(above)
     seen: set[str] = set()
     for block in row:
         key = _DIGITS.sub("0", block.text)
@@ -238,6 +244,8 @@ def _judge_names(row: list[Block], body: HtmlElement) -> None:
             elif known[element] > 0:
                 named = True
         if points < 0:
+            if any(note.startswith("furniture") for note in block.notes):
+                points -= 1.5
             block.notes.append(f"named {points:.1f}")
             block.score += points
         elif named:
@@ -335,7 +343,7 @@ def _judge_sections(row: list[Block]) -> None:
                 or boilerplate.is_teaser(block.text)
             )
             block.notes.append("after a cut")
-            block.score -= 3.0 if weak else 1.5
+            block.score -= 3.0 if weak or block.kind == "li" else 1.5
 
 
 # The region of the text.
@@ -352,7 +360,7 @@ def _region(row: list[Block], body: HtmlElement) -> HtmlElement:
         if not total or not children:
             return region
         best = max(children, key=lambda child: weights[child])
-        if weights[best] < 0.7 * total:
+        if weights[best] < 0.72 * total:
             return region
         rest = total - weights[best]
         alike = sum(
@@ -367,13 +375,38 @@ def _judge_place(row: list[Block], region: HtmlElement, body: HtmlElement) -> No
     within = set(region.iter())
     around = region.getparent()
     near = set(around.iter()) if around is not None and around is not body else within
+    weights = _weights(row, body)
+    whole = weights.get(region, 0.0) > 0.75 * weights.get(body, 0.0)
     for block in row:
-        inside = block.element in within
-        if inside:
+        if block.element in within:
             if block.link_share < 0.2 and -0.7 < block.score < 0.4 and not block.notes:
                 block.score = 0.4  # short lines of the text itself
+        else:
+            block.score -= 1.5 if block.element in near else 5.0 if whole else 3.0
+
+
+def _judge_captions(row: list[Block]) -> None:
+    """Short lines of one make that come once with each of several pieces of prose: names, ranks
+    and dates of posts."""
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place, block in enumerate(row):
+        if block.kind not in ("heading", "row", "pre") and block.element.tag not in _TERMS:
+            groups[_path(block)].append(place)
+    for places in groups.values():
+        group = [row[place] for place in places]
+        if len(group) < 2 or sum(b.all.units for b in group) > 18 * len(group):
             continue
-        block.score -= 1.5 if block.element in near else 3.0
+        if sum(b.plain.marks + b.plain.ends for b in group) > 0.3 * len(group):
+            continue
+        gaps = list(zip(places, places[1:], strict=False))
+        apart = sum(
+            any(_good(row[i]) >= 12 for i in range(one + 1, other)) for one, other in gaps
+        )
+        parents = {block.element.getparent() for block in group}
+        if apart >= max(1, 0.3 * len(gaps)) and len(parents) > 1:
+            for block in group:
+                block.notes.append("caption")
+                block.score -= 2.5
 
 
 def _raise_title(row: list[Block], region: HtmlElement, title: str) -> None:
@@ -389,13 +422,22 @@ def _raise_title(row: list[Block], region: HtmlElement, title: str) -> None:
     chief = {whole, *parts[:1], max(parts, key=len, default="")}
     best: int | None = None
     rank = 0.0
-    for place in range(min(first + 2, len(row))):
-        block = row[place]
+    limit = 0.3 * sum(map(_good, row))
+    passed = 0.0
+    for place, block in enumerate(row):
+        # The beginning of a page may be prose as well: what the site is, who writes it.
+        passed += _good(block)
+        if place > first + 1 and (best is not None or passed > limit or not block.level):
+            if best is not None or passed > limit:
+                break
+            continue
         squeezed = _squeeze(block.text)
         if len(squeezed) < 2 or any(n.startswith(("furniture", "keywords")) for n in block.notes):
             continue
         named = squeezed in wanted or (len(squeezed) >= 6 and squeezed in whole)
         linked = block.link_share > 0.5
+        if linked and _leads_home(block.element):
+            continue
         points = 2.0 * named + 2.0 * (squeezed in chief)
         if block.kind == "heading":
             points += 2.0 - 0.5 * block.level - 2 * (linked and not named)
@@ -412,6 +454,13 @@ def _raise_title(row: list[Block], region: HtmlElement, title: str) -> None:
     for block in row[best + 1 : first]:
         if block.score > 0.5 and not block.notes:
             block.score += 1.5
+
+
+def _leads_home(element: HtmlElement) -> bool:
+    """Whether the first link of an element is that of a site's name."""
+    link = next(element.iter("a"), None)
+    href = (link.get("href") or "").strip() if link is not None else ""
+    return bool(_HOME.match(href))
 
 
 def _draw_together(row: list[Block]) -> None:
@@ -448,7 +497,7 @@ def _path(block: Block) -> tuple[object, ...]:
         element = element.getparent()
     if not named:
         parent = block.element.getparent()
-        names.append(id(parent))
+        names.append(parent)
     return tuple(names)
 
 
@@ -501,7 +550,7 @@ def _with_headings(row: list[Block], kept: list[bool], title: str) -> list[bool]
         kept[place] = True
         before = sum(b.plain.units for b, k in zip(row[:place], kept, strict=False) if k)
         after = sum(b.plain.units for b, k in zip(row[place:], kept[place:], strict=True) if k)
-        if before < 0.15 * after:
+        if before < 0.3 * after:
             kept[:place] = [False] * place
     return kept
 

@@ -14,6 +14,8 @@ from qingyu.make.data.measures import IDEOGRAPHS, measure, units
 
 _SEPARATORS = re.compile(r"[\s,，、|｜丨/\\;；·•_＿+\-—–>»→:：#*★●■◆▲▪~～【】\[\]<>《》（）()]+")
 _HARD_SEPARATORS = re.compile(r"[|｜丨_＿/\\;；·•+>»→#*★●■◆▪~～]|\s{2,}|(?<=\S) (?=\S)|【|】")
+_BARS = re.compile(r"\s[|｜丨·•/]\s|[|｜丨]")
+_INVITES = re.compile("欢迎.{0,12}(?:来电|咨询|选购|致电|光临|惠顾|合作)|(?:首选|就选|就找|就上)|哪家好")
 _STOPS = re.compile(r"[。！？]|[.!?](?=\s|$)")
 _IDEOGRAPH_RUN = re.compile(f"[{IDEOGRAPHS}]+")
 _WORD = re.compile(r"[a-z0-9]+", re.IGNORECASE)
@@ -71,6 +73,11 @@ def _common_share(parts: Sequence[str]) -> float:
     return max(counts.values(), default=0) / len(parts)
 
 
+def is_barred(text: str) -> bool:
+    """A line of facts between bars ("Paris | 2 years | full time")."""
+    return len(_BARS.findall(text)) >= 2 and not _STOPS.search(text)
+
+
 def is_stuffed(text: str) -> bool:
     """One phrase makes up so much of the text that it was written around it."""
     size = units(text)
@@ -91,18 +98,19 @@ def is_stuffed(text: str) -> bool:
 
 
 def _covered(text: str, size: int) -> bool:
+    inviting = 0.6 if _INVITES.search(text) else 1.0
     for length in (8, 6, 5, 4, 3):
         counts = Counter(text[i : i + length] for i in range(len(text) - length + 1))
         if not counts:
             continue
         phrase, times = counts.most_common(1)[0]
-        least = 0.34 if length == 3 else 0.27
+        least = inviting * (0.34 if length == 3 else 0.27 if length == 4 else 0.24)
         if times >= 4 and times * length / size > least and len(set(phrase)) > 1:
             return True
     pairs = Counter(text[i : i + 2] for i in range(len(text) - 1)).most_common(8)
     (first, often), *others = pairs
     second = next((n for pair, n in others if not set(pair) & set(first)), 0)
-    return second >= 4 and 2 * (often + second) / size > 0.36
+    return second >= 4 and 2 * (often + second) / size > 0.34 * inviting
 
 
 def trades(text: str) -> int:
