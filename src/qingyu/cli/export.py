@@ -117,9 +117,12 @@ def export(
 
 def _kind(to: str | None, sources: list[str], type_: str | None) -> str:
     if to is None:
+        from qingyu.make.hugging_face import CONFIG
         from qingyu.make.run_network import is_run
 
-        return "gguf" if type_ is not None or is_run(Path(sources[0])) else "bundle"
+        path = Path(sources[0])
+        made = type_ is not None or is_run(path) or (path / CONFIG).is_file()
+        return "gguf" if made else "bundle"
     if to not in _KINDS:
         raise InvalidRequestError(
             pick(
