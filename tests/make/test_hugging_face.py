@@ -192,6 +192,8 @@ def change(path: Path, **fields: Any) -> None:
             "mscale",
         ),
         ({"use_sliding_window": True, "sliding_window": 20}, "sliding window on some layers"),
+        ({"partial_rotary_factor": "half"}, "partial_rotary_factor"),
+        ({"rope_parameters": {"full_attention": {"rope_type": "linear"}}}, "full_attention"),
     ],
 )
 def test_what_the_engine_does_not_run(fields: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -279,7 +281,7 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"\[96, 63\], not \[96, 64\]"):
         read_folder(tmp_path / "a")
     saved(**{"model.layers.1.self_attn.q_proj.bias": torch.zeros(64)})
-    with pytest.raises(UnsupportedModelError, match=r"q_proj.bias is not part"):
+    with pytest.raises(UnsupportedModelError, match=r"q_proj.bias' is not part"):
         read_folder(tmp_path / "a")
     saved(**{"model.layers.0.self_attn.rotary_emb.inv_freq": torch.zeros(8)})
     read_folder(tmp_path / "a")

@@ -34,6 +34,7 @@ from qingyu.make.network import (
     weight_shapes,
 )
 from qingyu.make.quantize import dequantize
+from qingyu.models.family import describe
 from qingyu.models.gguf import GGUFFile
 from qingyu.text import pick
 
@@ -65,13 +66,14 @@ def read_gguf(gguf: GGUFFile) -> Network:
     }
     metadata = gguf.metadata
     quantized = sorted({weight.type.name for weight in weights.values()} - _FLOAT_NAMES)
-    notes = [
-        pick(
+    notes = list(describe(gguf).notes)
+    if quantized:
+        said = pick(
             f"the weights of {gguf.path.name} were quantized before ({', '.join(quantized)});"
             " what that lost stays lost",
             f"{gguf.path.name} 的权重此前已量化（{'、'.join(quantized)}）；当时的损失无法恢复",
         )
-    ]
+        notes.append(said)
     return Network(
         config=config,
         weights=weights,
@@ -81,7 +83,7 @@ def read_gguf(gguf: GGUFFile) -> Network:
             for key, value in metadata.items()
             if key.startswith(_ABOUT_KEYS) and key not in _OF_THE_FILE
         },
-        notes=tuple(notes) if quantized else (),
+        notes=tuple(notes),
     )
 
 

@@ -28,6 +28,13 @@ _MODEL_TYPES = {
 }
 _DTYPES = {"float32": GGMLType.F32, "float16": GGMLType.F16, "bfloat16": GGMLType.BF16}
 _ROPE_KINDS = ("default", "linear", "yarn", "llama3")
+_ROPE_KEYS = frozenset(
+    {
+        *("rope_type", "type", "rope_theta", "partial_rotary_factor", "factor", "truncate"),
+        *("original_max_position_embeddings", "beta_fast", "beta_slow", "low_freq_factor"),
+        *("high_freq_factor", "attention_factor", "mscale", "mscale_all_dim"),
+    }
+)
 
 
 def from_config_json(name: str, fields: Mapping[str, Any]) -> NetworkConfig:
@@ -145,13 +152,16 @@ class _Reader:
                     f"a mixture of experts ({key}); only dense models run",
                     f"混合专家模型（{key}）；只支持稠密模型",
                 )
-        if "quantization_config" in self.fields:
+        if self.fields.get("quantization_config") is not None:
             raise self.unsupported(
                 "the weights are quantized already (quantization_config); supported are float32,"
                 " float16 and bfloat16",
                 "权重已经量化（quantization_config）；支持 float32、float16 和 bfloat16",
             )
-        if float(self.fields.get("partial_rotary_factor") or 1.0) != 1.0:
+        self.refuse_partial_rotation(self.fields)
+
+    def refuse_partial_rotation(self, fields: Mapping[str, Any]) -> None:
+        if fields.get("partial_rotary_factor") not in (None, 1):
             raise self.unsupported(
                 "partial_rotary_factor; supported are rotations of whole heads",
                 "partial_rotary_factor；只支持旋转整个头",
@@ -186,10 +196,10 @@ class _Reader:
                 f"rope_type {kind!r}; supported are {', '.join(_ROPE_KINDS)}",
                 f"rope_type 为 {kind!r}；支持的有 {'、'.join(_ROPE_KINDS)}",
             )
-        if float(given.get("partial_rotary_factor") or 1.0) != 1.0:
+        self.refuse_partial_rotation(given)
+        for key in given.keys() - _ROPE_KEYS:
             raise self.unsupported(
-                "partial_rotary_factor; supported are rotations of whole heads",
-                "partial_rotary_factor；只支持旋转整个头",
+                f"rope_parameters.{key[:100]!r}", f"rope_parameters 中的 {key[:100]!r}"
             )
         if kind == "default":
             return None, theta

@@ -94,8 +94,9 @@ def read_weights(folder: Path, config: NetworkConfig) -> dict[str, Weight]:
             continue
         raise UnsupportedModelError(
             pick(
-                f"{folder.name}: the weight {name[:200]} is not part of the family {config.family}",
-                f"{folder.name}：权重 {name[:200]} 不属于 {config.family} 系列",
+                f"{folder.name}: the weight {name[:200]!r} is not part of the family"
+                f" {config.family}",
+                f"{folder.name}：权重 {name[:200]!r} 不属于 {config.family} 系列",
             )
         )
     return weights
@@ -221,10 +222,13 @@ def _normalizes(folder: Path) -> bool:
 
 def _licence(folder: Path) -> str:
     """`license:` of the model card's head, or nothing."""
+    card = folder / "README.md"
     try:
-        with (folder / "README.md").open(encoding="utf-8") as card:
-            head = card.read(1 << 16)
-    except (OSError, ValueError):
+        if not card.is_file():
+            return ""
+        with card.open("rb") as file:
+            head = file.read(1 << 16).decode("utf-8", "replace")
+    except OSError:
         return ""
     if not head.startswith("---\n"):
         return ""

@@ -176,7 +176,8 @@ def _card(about: Mapping[str, Any]) -> str:
     lines = []
     if licence := about.get("general.license"):
         lines += ["---", f"license: {json.dumps(str(licence))}", "---", ""]
-    lines += [f"# {about.get('general.name', 'A model')}", ""]
+    name = " ".join(str(about.get("general.name", "A model")).split())
+    lines += [f"# {name}", ""]
     for key, value in about.items():
         if isinstance(value, str) and key != "general.name" and "\n" not in value:
             lines.append(f"- {key}: {value}")

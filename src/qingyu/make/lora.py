@@ -45,7 +45,11 @@ def merged(base: Network, folder: Path) -> Network:
     weights = dict(base.weights)
     for target in sorted({_target(folder, name) for name in file.tensors}):
         if target not in weights:
-            raise _wrong(folder, f"the base has no weight {target}", f"基础模型没有权重 {target}")
+            raise _wrong(
+                folder,
+                f"the base has no weight {target[:200]!r}",
+                f"基础模型没有权重 {target[:200]!r}",
+            )
         weights[target] = _merged(folder, settings, file, target, weights[target])
     config = replace(base.config, dtype=GGMLType.F32)
     return replace(base, config=config, weights=weights)
@@ -90,8 +94,8 @@ def _target(folder: Path, name: str) -> str:
             return name.removeprefix(_PREFIX).removesuffix(part) + ".weight"
     raise UnsupportedModelError(
         pick(
-            f"{folder.name}: {name[:200]} is no part of a low-rank adapter",
-            f"{folder.name}：{name[:200]} 不是低秩适配器的一部分",
+            f"{folder.name}: {name[:200]!r} is no part of a low-rank adapter",
+            f"{folder.name}：{name[:200]!r} 不是低秩适配器的一部分",
         )
     )
 
