@@ -44,8 +44,10 @@ class Block:
     links: int
     all: Measure
     plain: Measure
+    frame: str = ""  # the text with an empty place for each link
     score: float = 0.0
     verse: bool = False
+    away: float = 0.0
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -134,7 +136,10 @@ class _Walk:
             else:
                 continue
             break
-        yield make_block(text, plain, element, kind, level, line.soft, line.links)
+        block = make_block(text, plain, element, kind, level, line.soft, line.links)
+        if line.links:
+            block.frame = tidy("".join("\0" if linked else piece for piece, linked in line.pieces))
+        yield block
 
 
 def make_block(

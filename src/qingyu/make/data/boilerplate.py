@@ -83,12 +83,13 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
          r"|加入书签|投推荐票|章节目录|最新网址|全文字更新|百度搜索.{0,20}(?:阅读|最新)", 5),
         (r"^(?:最佳|推荐|满意|其他|全部|更多|精彩)(?:答案|回答)|^热心网友|^匿名用户|提问者采纳|^\d+\s*(?:个)?(?:回答|answers?)|^共?\d+\s*(?:个|条)(?:回答|评论|回复)", 4),
         (r"^(?:asked|answered|modified|viewed|edited)\b.{0,40}\d", 4),
-        (r"仅供(?:其?表达个人看法|参考|学习)|不能作为.{0,16}依据|并不表明本站|(?:可能|含)有?剧透|spoiler|点击上方|长按识别|点个?[“\"]?(?:在看|赞)|点亮", 4),
+        (r"仅供(?:其?表达个人看法|参考|学习)|不能作为.{0,16}依据|并不表明本站|(?:可能|含)有?剧透|spoiler|点击上方|长按识别|点个?[“\"]?(?:在看|赞)", 4),
         (r"^[—–\-=*·\s]*(?:END|the end|完|全文完|未完待续|\(完\)|（完）)[—–\-=*·\s]*$", 5),
         (r"解压密码|(?:高速|本地|普通|电信|联通|移动|立即)下载|下载(?:点|地址)|下载器", 4.5),
         (r"continue reading (?:with|by)|free account|already a (?:subscriber|member)|never miss|in your inbox", 5),
         (r"ships from|sold by|free returns|配送至|七天无理由|\d+ (?:ratings|customer reviews)", 4),
         (r"^[\d,.万kK ]+\s*人?(?:赞同|觉得|关注|喜欢|做过|参与|收藏|推荐)|人赞同了?该回答", 5),
+        (r"给个好评|求(?:推荐|收藏|月票|好评|订阅|打赏)|更新越快|(?:手机|移动|电脑)(?:站|版|端).{0,20}(?:https?:|www\.|m\.)|无广告", 5),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
          r"|友情链接|合作伙伴|网站导航|手机版|电脑版|无障碍)", 4),
@@ -126,6 +127,17 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
     ]
 ]  # fmt: skip
 
+# What begins so is of the site, however long.
+_OPENINGS = re.compile(
+    r"^[（(【\[*※★]?\s*(?:免责|版权|特别|郑重|网站|本站|法律|转载)(?:声明|说明|提示)|^声明\s*[:：]|^(?:disclaimer|copyright notice|about the author)\b"
+    r"|^(?:this|the) (?:post|page|article|site|website) (?:may |might )?(?:contains?|includes?|uses?) (?:affiliate|cookies|sponsored)",
+    re.IGNORECASE,
+)
+_CONTACTS = re.compile(
+    r"(?:联系人|电话|手机|传真|地址|邮箱|邮编|QQ|微信|网址|E-?mail|Tel|Fax|Phone|Address)\s*[:：]",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"https?://|www\.\w|\w\.(?:com|cn|net|org)\b", re.IGNORECASE)
 _NOTES = re.compile(
     r"^(?:see also|references?|footnotes|external links|further reading|bibliography|citations"
     r"|参见|另见|参考(?:资料|文献|来源)|外部链接|扩展阅读|延伸阅读|相关条目|脚注)$",
@@ -185,6 +197,12 @@ def weight(text: str, size: float) -> float:
         if pattern.search(text):
             sure = max(sure, points)
             hits += 1
+    if _OPENINGS.search(text):
+        return 5.0
+    if len(_CONTACTS.findall(text)) >= 2 and not text.rstrip().endswith("。"):
+        return 5.0
+    if size < 18 and _ADDRESS.search(text) and not text.rstrip().endswith(("。", "：", ":")):
+        sure = max(sure, 4.0)
     if not hits:
         return sure
     if hits > 1:

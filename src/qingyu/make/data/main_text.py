@@ -115,13 +115,13 @@ def _own_score(block: Block) -> float:
             points -= 1.0
     if block.links and plain.units < 12 and not plain.ends and block.kind not in ("heading", "row"):
         points -= 1.5
-    if spam.is_barred(block.text) and block.kind not in ("pre", "row") and plain.units < 40:
+    if spam.is_barred(block.text) and block.kind not in ("pre", "row") and plain.units < 60:
         block.notes.append("bars")
         points -= 2.5
     furniture = boilerplate.weight(block.text, block.all.units)
     if furniture:
         block.notes.append(f"furniture {furniture:.1f}")
-        points -= furniture
+        points = min(points, 1.5 if furniture >= 3.5 else 6.0) - furniture
     return points
 
 
@@ -182,8 +182,12 @@ def _judge_repeats(row: list[Block]) -> None:
             above = block.element.getparent()
             above = above.getparent() if above is not None else None
             places[_DIGITS.sub("0", block.text)].add(above)
+    frames = Counter(block.frame for block in row if block.links and block.plain.units >= 1)
     seen: set[str] = set()
     for block in row:
+        if frames[block.frame] >= 3 and block.frame and block.all.units < 40:
+            block.notes.append("frame")
+            block.score -= 2.5
         key = _DIGITS.sub("0", block.text)
         if len(places.get(key, ())) >= 3 and block.kind != "row":
             block.notes.append("label")
@@ -382,7 +386,8 @@ def _judge_place(row: list[Block], region: HtmlElement, body: HtmlElement) -> No
             if block.link_share < 0.2 and -0.7 < block.score < 0.4 and not block.notes:
                 block.score = 0.4  # short lines of the text itself
         else:
-            block.score -= 1.5 if block.element in near else 5.0 if whole else 3.0
+            block.away = 1.5 if block.element in near else 5.0 if whole else 3.0
+            block.score -= block.away
 
 
 def _judge_captions(row: list[Block]) -> None:
@@ -399,9 +404,7 @@ def _judge_captions(row: list[Block]) -> None:
         if sum(b.plain.marks + b.plain.ends for b in group) > 0.3 * len(group):
             continue
         gaps = list(zip(places, places[1:], strict=False))
-        apart = sum(
-            any(_good(row[i]) >= 12 for i in range(one + 1, other)) for one, other in gaps
-        )
+        apart = sum(any(_good(row[i]) >= 12 for i in range(one + 1, other)) for one, other in gaps)
         parents = {block.element.getparent() for block in group}
         if apart >= max(1, 0.3 * len(gaps)) and len(parents) > 1:
             for block in group:
@@ -452,8 +455,13 @@ def _raise_title(row: list[Block], region: HtmlElement, title: str) -> None:
     row[best].notes.append("title")
     row[best].score = max(row[best].score, 1.5)
     for block in row[best + 1 : first]:
-        if block.score > 0.5 and not block.notes:
-            block.score += 1.5
+        own = block.score + block.away
+        if block.notes or block.links or own < -0.7:
+            continue
+        if block.kind in ("row", "pre"):
+            block.score = max(0.4, own)
+        elif own > 1.5:
+            block.score = own
 
 
 def _leads_home(element: HtmlElement) -> bool:

@@ -15,7 +15,10 @@ from qingyu.make.data.measures import IDEOGRAPHS, measure, units
 _SEPARATORS = re.compile(r"[\s,，、|｜丨/\\;；·•_＿+\-—–>»→:：#*★●■◆▲▪~～【】\[\]<>《》（）()]+")
 _HARD_SEPARATORS = re.compile(r"[|｜丨_＿/\\;；·•+>»→#*★●■◆▪~～]|\s{2,}|(?<=\S) (?=\S)|【|】")
 _BARS = re.compile(r"\s[|｜丨·•/]\s|[|｜丨]")
-_INVITES = re.compile("欢迎.{0,12}(?:来电|咨询|选购|致电|光临|惠顾|合作)|(?:首选|就选|就找|就上)|哪家好")
+_LABELS = re.compile(f"(?:^|\\s)[{IDEOGRAPHS}A-Za-z]{{2,8}}[:：]")
+_INVITES = re.compile(
+    "欢迎.{0,12}(?:来电|咨询|选购|致电|光临|惠顾|合作)|(?:首选|就选|就找|就上)|哪家好"
+)
 _STOPS = re.compile(r"[。！？]|[.!?](?=\s|$)")
 _IDEOGRAPH_RUN = re.compile(f"[{IDEOGRAPHS}]+")
 _WORD = re.compile(r"[a-z0-9]+", re.IGNORECASE)
@@ -44,6 +47,8 @@ def is_keyword_list(text: str) -> bool:
         return _is_english_list(text, whole.share)
     stops = len(_STOPS.findall(text))
     mean = whole.units / len(parts)
+    if not stops and mean <= 10 and whole.share < 0.2 and _common_share(parts) >= 0.55:
+        return True
     if mean > 9 or stops > len(parts) / 12 or whole.share > 0.14:
         return False
     if _common_share(parts) >= 0.4 and whole.share < 0.1:
@@ -74,8 +79,10 @@ def _common_share(parts: Sequence[str]) -> float:
 
 
 def is_barred(text: str) -> bool:
-    """A line of facts between bars ("Paris | 2 years | full time")."""
-    return len(_BARS.findall(text)) >= 2 and not _STOPS.search(text)
+    """A line of facts: between bars ("Paris | 2 years | full time") or each with its label."""
+    if _STOPS.search(text):
+        return False
+    return len(_BARS.findall(text)) >= 2 or len(_LABELS.findall(text)) >= 3
 
 
 def is_stuffed(text: str) -> bool:
