@@ -71,10 +71,7 @@ def q6_k(x_n256: Floats) -> Bytes:
     scales = np.clip(np.rint(scale_nb * _inverse(d)[:, None]), -128, 127)
 
     codes = _signed_codes(x, d, scales)
-    product = scales[:, :, None] * codes
-    over = _sum(weight * product * product, (1, 2))
-    better_d = _rounded_half(np.where(over > 0, _sum(weight * product * x, (1, 2)) / np.where(
-        over > 0, over, 1), d).astype(np.float32))  # fmt: skip
+    better_d = _refit_signed(x, weight, codes, scales, d)
     better = _signed_codes(x, better_d, scales)
     use = _signed_error(x, weight, better, better_d, scales) < _signed_error(
         x, weight, codes, d, scales
@@ -178,6 +175,16 @@ def _refit_affine(
         _rounded_half(np.where(sound, new_d, d)),
         _rounded_half(np.where(sound, new_dm, dm)),
     )
+
+
+def _refit_signed(x: Floats, weight: Floats, codes: Floats, scales: Floats, d: Floats) -> Floats:
+    """The super block's scale that fits its codes best, as float16 holds it."""
+    product = scales[:, :, None] * codes
+    weighted = weight * product
+    sum_pp = _sum(weighted * product, (1, 2))
+    sum_px = _sum(weighted * x, (1, 2))
+    found = sum_pp > 0
+    return _rounded_half(np.where(found, sum_px / np.where(found, sum_pp, 1), d))
 
 
 def _scale_fit(x: Floats, weight: Floats, half_range: int) -> Floats:
