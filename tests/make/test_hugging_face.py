@@ -401,6 +401,34 @@ def test_sentencepiece_tokenizers_keep_their_tokens(prefix: bool, tmp_path: Path
     assert again.space_prefix == prefix
 
 
+@pytest.mark.parametrize("scheme", ["first", "always"])
+def test_merges_and_spaces_as_transformers_writes_them(scheme: str, tmp_path: Path) -> None:
+    from transformers.tokenization_utils_base import generate_merges
+
+    keys = pieces()
+    tokenizer_parts(keys).save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    fields = json.loads(path.read_text())
+    named = zip(keys["tokenizer.ggml.tokens"], keys["tokenizer.ggml.scores"].tolist(), strict=True)
+    scores = dict(list(named)[259:-1])
+    vocab = fields["model"]["vocab"]
+    theirs = [list(pair) for pair in generate_merges(vocab, scores)]
+    assert len(theirs) == len(fields["model"]["merges"])
+    spaces = {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": scheme, "split": False}
+    change(
+        path,
+        model={**fields["model"], "merges": theirs},
+        normalizer={"type": "Sequence", "normalizers": []},
+        pre_tokenizer={"type": "Sequence", "pretokenizers": [spaces]},
+    )
+    read = read_tokenizer(path)
+    assert read.gguf_metadata()["tokenizer.ggml.add_space_prefix"]
+    before = Tokenizer.from_gguf(MetadataOnly(keys))
+    after = Tokenizer.from_gguf(MetadataOnly(read.gguf_metadata()))
+    for text in TEXTS:
+        assert after.encode(text) == before.encode(text), text
+
+
 def test_a_sentencepiece_model_goes_there_and_back(tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 

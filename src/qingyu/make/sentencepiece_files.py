@@ -279,10 +279,17 @@ def _merges(named: list[tuple[str, int]], scores: tuple[float, ...]) -> list[lis
 
 
 def _space_prefix(fields: Mapping[str, Any]) -> bool:
-    normalizer = json.dumps(fields.get("normalizer"))
-    before = fields.get("pre_tokenizer")
-    scheme = before.get("prepend_scheme") if isinstance(before, dict) else None
-    return '"Prepend"' in normalizer or scheme in ("first", "always")
+    """Whether any step puts a space before a text: Prepend, or Metaspace that does."""
+    steps = [fields.get("normalizer"), fields.get("pre_tokenizer")]
+    while steps:
+        step = steps.pop()
+        if not isinstance(step, dict):
+            continue
+        if step.get("type") == "Prepend" or step.get("prepend_scheme") in ("first", "always"):
+            return True
+        for inner in ("normalizers", "pretokenizers"):
+            steps += step.get(inner) if isinstance(step.get(inner), list) else []
+    return False
 
 
 def _unsupported(name: str, english: str, chinese: str) -> UnsupportedModelError:
