@@ -13,7 +13,9 @@ from qingyu.make.family import find
 from qingyu.models.gguf import GGUFFile
 from qingyu.models.hashes import hash_file
 from tests.cli.scripted import Run
-from tests.make.folders import write_model, write_run
+from tests.cli.test_train import RECIPE
+from tests.make.folders import engine_logits, torch_logits, write_model, write_run
+from tests.make.training.made import made_data
 
 
 @pytest.fixture
@@ -132,3 +134,38 @@ def test_the_sealed_program_writes_it_without_torch(run_folder: Path, tmp_path: 
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["bytes"] == path.stat().st_size
+
+
+def test_training_an_adapter_and_out_again(cli: Run, tmp_path: Path) -> None:
+    """The whole way: a run, exported, tuned by an adapter, exported in both formats."""
+    import numpy as np
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    made_data(tmp_path)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE.format(folder=tmp_path), encoding="utf-8")
+    place = [f"run={tmp_path / 'tuned'}", f"start.model={tmp_path / 'a.gguf'}", "lora.rank=4"]
+    sets = [word for one in place for word in ("--set", one)]
+    try:
+        assert cli("train", str(recipe)).code == 0
+        assert cli("export", str(tmp_path / "run"), str(tmp_path / "a.gguf")).code == 0
+        text = recipe.read_text(encoding="utf-8").replace('fresh = "1m"\n', "")
+        recipe.write_text(text, encoding="utf-8")
+        tuned = cli("train", str(recipe), *sets)
+        assert tuned.code == 0, tuned.err
+        command = ("export", str(tmp_path / "tuned"), str(tmp_path / "b.gguf"), "--type", "f32")
+        assert cli(*command).code == 0
+        folder = str(tmp_path / "folder")
+        assert cli("export", "--to", "hf", str(tmp_path / "tuned"), folder).code == 0
+        network = AutoModelForCausalLM.from_pretrained(folder).eval()
+        tokens = list(range(5, 60))
+        theirs, ours = torch_logits(network, tokens), engine_logits(tmp_path / "b.gguf", tokens)
+    finally:
+        torch.set_num_threads(before)
+    assert np.abs(ours - theirs).max() < 1e-3 * (theirs.max() - theirs.min())
+    with GGUFFile.open(tmp_path / "b.gguf") as gguf:
+        assert gguf.metadata["general.base_model.0.name"] == "run"
+        assert gguf.metadata["qingyu.run.step"] == 4
