@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import resource
@@ -173,6 +174,25 @@ def test_a_full_disk_loses_nothing(data: Path, whole: Path, tmp_path: Path) -> N
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     checkpoints = tmp_path / "run" / "checkpoints"
     assert sorted(path.name for path in checkpoints.iterdir()) == ["best", "last", "step-00000005"]
+    train(config, resume=True)
+    assert same_weights(tmp_path / "run", whole)
+
+
+def test_metrics_that_cannot_be_written(
+    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = made_config(data, run=str(tmp_path / "run"))
+    record = RunFolder.record
+
+    def full(self: RunFolder, line: dict[str, object]) -> None:
+        if line["step"] == 7:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "metrics.jsonl")
+        record(self, line)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "record", full)
+        with pytest.raises(TrainingError, match=r"write metrics\.jsonl: No space left.*--resume"):
+            train(config)
     train(config, resume=True)
     assert same_weights(tmp_path / "run", whole)
 

@@ -29,10 +29,11 @@ from qingyu.text import pick
 
 CONFIG, ENVIRONMENT, METRICS = "config.json", "environment.json", "metrics.jsonl"
 
-# What a run may not change when it goes on: its weights, its data, what it learns.
+# What a run may not change when it goes on: its weights, its rows, what it learns. Data may
+# move: what is in it is compared when the place in it is taken up again.
 _FIXED = (
-    "kind", "seed", "precision", "start", "data.train", "data.sequence_length", "data.tokenizer",
-    "lora", "teacher",
+    "kind", "seed", "precision", "start", "data.sequence_length", "data.tokenizer", "lora",
+    "teacher",
 )  # fmt: skip
 
 

@@ -95,7 +95,17 @@ def train(
         if not processes.leads:
             report = notice = ignore
         run = _Run(config, processes, report=report, notice=notice, stack=stack)
-        return run.go(resume)
+        try:
+            return run.go(resume)
+        except OSError as error:
+            name = error.filename or config.run
+            raise TrainingError(
+                pick(
+                    f"cannot read or write {name}: {error.strerror}. The checkpoints are intact;"
+                    " when that is mended, go on with --resume",
+                    f"无法读写 {name}：{error.strerror}。检查点完好；问题解决后用 --resume 继续",
+                )
+            ) from error
 
 
 class _Run:
@@ -362,19 +372,8 @@ class _Run:
         self._record({"step": self.step, "held_out_loss": self.held_out_loss})
 
     def _record(self, line: dict[str, Any]) -> None:
-        if not self.processes.leads:
-            return
-        try:
+        if self.processes.leads:
             self.folder.record(line)
-        except OSError as error:
-            raise TrainingError(
-                pick(
-                    f"cannot write the metrics of {self.folder.path}: {error.strerror}. The"
-                    " checkpoints are intact; make room and go on with --resume",
-                    f"无法写入 {self.folder.path} 的指标：{error.strerror}。检查点完好；"
-                    "请腾出空间后用 --resume 继续",
-                )
-            ) from error
 
     def _checkpoint(self) -> None:
         import torch
