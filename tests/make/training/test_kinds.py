@@ -103,6 +103,10 @@ def test_an_adapter_learns_beside_a_frozen_base(base: Path, answers: Path) -> No
     assert set(inside) == set(saved)
     assert all(torch.equal(inside[name], saved[name]) for name in saved)
     assert any(one.abs().max() > 0 for name, one in saved.items() if "lora_B" in name)
+    # The engine runs the two merged, and is about as surprised as training was.
+    export_run(outcome.folder, answers / "merged.gguf", "bf16")
+    with qingyu.load(str(answers / "merged.gguf"), context=64, threads=1) as merged:
+        assert merged.perplexity(sentences(1, seed=1)[0]).mean_loss < 2.0
     settings = json.loads((outcome.folder / "config.json").read_text())
     assert settings["base"] == str(base / "base.gguf")
     assert settings["lora"]["rank"] == 4

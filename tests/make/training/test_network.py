@@ -10,7 +10,7 @@ from torch.nn import functional
 from qingyu.make.family import DecoderConfig, build
 from qingyu.make.shards import Row
 from qingyu.make.training import attention, head
-from qingyu.make.training.attention import attend, attend_by_torch
+from qingyu.make.training.attention import arrange, attend, attend_by_torch
 from qingyu.make.training.batches import MicroBatch, micro_batch
 from qingyu.make.training.head import Teaching, head_loss
 from qingyu.make.training.kernels import rms_norm, rotate, swiglu
@@ -100,9 +100,16 @@ def test_attention_against_torch(block: int, monkeypatch: pytest.MonkeyPatch) ->
     pieces = ((0, 1), (1, 10), (11, 12))
     query, key, value = (torch.randn(23, heads, 8, requires_grad=True) for heads in (6, 2, 2))
     into = torch.randn(23, 6, 8)
+    documents = arrange(pieces)
+    assert [(group.first, group.length) for group in documents.groups] == (
+        [(0, 23)] if block == 256 else [(0, 1), (1, 10), (11, 12)]
+    )
     found, wanted = (
-        torch.autograd.grad(way(query, key, value, pieces), (query, key, value), into)
-        for way in (attend, attend_by_torch)
+        torch.autograd.grad(out, (query, key, value), into)
+        for out in (
+            attend(query, key, value, documents),
+            attend_by_torch(query, key, value, pieces),
+        )
     )
     for one, two in zip(found, wanted, strict=True):
         assert torch.allclose(one, two, atol=1e-5)

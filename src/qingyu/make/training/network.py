@@ -22,7 +22,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm
 
-from qingyu.make.training.attention import Pieces, attend
+from qingyu.make.training.attention import Documents, arrange, attend
 from qingyu.make.training.batches import MicroBatch
 from qingyu.make.training.head import Teaching, head_loss
 from qingyu.make.training.kernels import rms_norm, rotate, swiglu
@@ -30,12 +30,11 @@ from qingyu.make.training.kernels import rms_norm, rotate, swiglu
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where the tokens are: cosine, sine float32 [N, S / 2] of their positions; pieces: the
-    documents."""
+    """Where the tokens are: cosine, sine float32 [N, S / 2] of their positions."""
 
     cosine: Tensor
     sine: Tensor
-    pieces: Pieces
+    documents: Documents
 
 
 class PackedNorm(LlamaRMSNorm):
@@ -57,7 +56,7 @@ class PackedLayer(LlamaDecoderLayer):
         # Scaled where it is small; the score then needs nothing.
         query = rotate(query, places.cosine * attention.scaling, places.sine * attention.scaling)
         key = rotate(key, places.cosine, places.sine)
-        found = attend(query, key, value, places.pieces)
+        found = attend(query, key, value, places.documents)
         hidden = hidden + attention.o_proj(found.view(len(hidden), -1))
         normed = self.post_attention_layernorm(hidden)
         inner = swiglu(mlp.gate_proj(normed), mlp.up_proj(normed))
@@ -101,7 +100,9 @@ class PackedDecoder(LlamaForCausalLM):
         half = torch.arange(0, config.head_dim, 2, dtype=torch.float64) / config.head_dim
         speeds = config.rope_parameters["rope_theta"] ** -half
         angles = batch.positions[:, None].double() * speeds.to(batch.positions.device)
-        return Places(cosine=angles.cos().float(), sine=angles.sin().float(), pieces=batch.pieces)
+        return Places(
+            cosine=angles.cos().float(), sine=angles.sin().float(), documents=arrange(batch.pieces)
+        )
 
 
 def packed(network: LlamaForCausalLM, *, recompute: bool = False) -> PackedDecoder:
