@@ -16,6 +16,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lxml.html import HtmlElement
 
@@ -403,7 +404,7 @@ def _judge_captions(row: list[Block]) -> None:
             continue
         if sum(b.plain.marks + b.plain.ends for b in group) > 0.3 * len(group):
             continue
-        gaps = list(zip(places, places[1:], strict=False))
+        gaps = list(pairwise(places))
         apart = sum(any(_good(row[i]) >= 12 for i in range(one + 1, other)) for one, other in gaps)
         parents = {block.element.getparent() for block in group}
         if apart >= max(1, 0.3 * len(gaps)) and len(parents) > 1:
