@@ -21,12 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
+
+from qingyu.make.training.kernels import apply
 
 Pieces = tuple[tuple[int, int], ...]
 
@@ -79,21 +81,24 @@ def attend(query: Tensor, key: Tensor, value: Tensor, documents: Documents) -> T
     """query [N, H, S] (already scaled), key and value [N, K, S] to [N, H, S]."""
     if query.device.type != "cpu":
         return attend_by_torch(query, key, value, documents.pieces)
-    return cast(Tensor, _Attend.apply(query, key, value, documents.groups))
+    return apply(_Attend, query, key, value, documents.groups)
 
 
 def attend_by_torch(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces) -> Tensor:
     """The same by torch's own kernels, which accelerators are better at."""
     lengths = [length for _, length in pieces]
-    found = [
-        functional.scaled_dot_product_attention(
-            *(one.transpose(0, 1)[None] for one in parts),
+    found = []
+    for parts in zip(*(one.split(lengths) for one in (query, key, value)), strict=True):
+        queries, keys, values = (one.transpose(0, 1)[None] for one in parts)
+        out = functional.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
             is_causal=True,
             scale=1.0,
             enable_gqa=query.shape[1] != key.shape[1],
-        )[0].transpose(0, 1)
-        for parts in zip(*(one.split(lengths) for one in (query, key, value)), strict=True)
-    ]
+        )
+        found.append(out[0].transpose(0, 1))
     return torch.cat(found)
 
 
@@ -133,7 +138,7 @@ class _Attend(Function):
                 into = _stacked(gradient, *here, num_keys)
                 weights = _weights(queries, keys[:, :end], start, end, group.hidden)
                 values_sum[:, :end] += torch.bmm(weights.transpose(1, 2), into)
-                scores = torch._softmax_backward_data(  # type: ignore[no-untyped-call]
+                scores = torch._softmax_backward_data(
                     torch.bmm(into, values[:, :end].transpose(1, 2)), weights, -1, query.dtype
                 )
                 _unstack(torch.bmm(scores, keys[:, :end]), query_out, *here)

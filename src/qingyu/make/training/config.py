@@ -30,8 +30,9 @@ PRECISIONS = ("bfloat16", "float32")
 class TrainingConfig:
     """One run. Raises InvalidRequestError for what cannot be.
 
-    kind: pretraining learns every token; tuning, the tokens that the data marks (answers);
-    distillation, the teacher's distribution. run: the folder to write. steps: updates in all.
+    kind: pretraining learns every token that the data does not leave out; tuning, answers, and
+    wants data that says which tokens those are; distillation, the teacher's distribution.
+    run: the folder to write. steps: updates in all.
     precision: of the products; master weights, gradients' sums and the optimizer are float32.
     recompute: forget activations inside a layer and compute them again (less memory, a third
     more time). lora: train a small adapter instead of the weights.

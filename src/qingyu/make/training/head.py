@@ -17,11 +17,13 @@ Shapes: N tokens, D embedding, V vocabulary, C tokens of a piece, B rows at a ti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
+
+from qingyu.make.training.kernels import apply
 
 # Logits of a piece, in bytes; and float32 probabilities at a time, within a core's cache.
 _PIECE_BYTES = 256 << 20
@@ -59,7 +61,7 @@ def head_loss(
                 log_probs=teaching.log_probs[kept],
                 share=teaching.share,
             )
-    return cast(Tensor, _HeadLoss.apply(hidden, weight, targets, weights, teaching))
+    return apply(_HeadLoss, hidden, weight, targets, weights, teaching)
 
 
 class _HeadLoss(Function):

@@ -116,17 +116,22 @@ class _Swiglu(Function):
         return gate_out, up_out
 
 
+def apply(function: Any, *inputs: Any) -> Tensor:
+    """torch's `Function.apply`, which has no types."""
+    return cast(Tensor, function.apply(*inputs))
+
+
 def rms_norm(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """hidden [N, D] to unit root mean square, times weight [D]."""
-    return cast(Tensor, _RmsNorm.apply(hidden, weight, epsilon))
+    return apply(_RmsNorm, hidden, weight, epsilon)
 
 
 def rotate(states: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """Rotary positions in two halves, as Hugging Face has them: states [N, H, S], cosine and
     sine float32 [N, S / 2] (Su et al. 2021, arXiv:2104.09864)."""
-    return cast(Tensor, _Rotate.apply(states, cosine, sine))
+    return apply(_Rotate, states, cosine, sine)
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """silu(gate) * up, [N, F] each (Shazeer 2020, arXiv:2002.05202)."""
-    return cast(Tensor, _Swiglu.apply(gate, up))
+    return apply(_Swiglu, gate, up)

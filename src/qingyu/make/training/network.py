@@ -45,7 +45,7 @@ class PackedNorm(LlamaRMSNorm):
 class PackedLayer(LlamaDecoderLayer):
     """One layer on hidden [N, D]."""
 
-    def forward(self, hidden: Tensor, places: Places) -> Tensor:  # type: ignore[override]
+    def forward(self, hidden: Tensor, places: Places) -> Tensor:
         attention, mlp = self.self_attn, self.mlp
         size = attention.head_dim
         normed = self.input_layernorm(hidden)
@@ -66,7 +66,7 @@ class PackedLayer(LlamaDecoderLayer):
 class PackedHead(nn.Linear):
     """The vocabulary's weight; called for a loss, so that FSDP gathers the weight for it."""
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, hidden: Tensor, targets: Tensor, weights: Tensor, teaching: Teaching | None
     ) -> Tensor:
         return head_loss(hidden, self.weight, targets, weights, teaching)

@@ -21,6 +21,7 @@ accelerators share everything of a weight (FSDP); bytes per accelerator.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -75,7 +76,7 @@ class Memory:
 
     @property
     def total(self) -> float:
-        return sum(asdict(self).values())
+        return math.fsum(asdict(self).values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ def write_tensors(
         for name, shape in shapes.items():
             tensor = read(name).detach().cpu().contiguous()
             assert tuple(tensor.shape) == shape, (name, tensor.shape, shape)
-            raw = memoryview(tensor.numpy().reshape(-1)).cast("B")
+            raw = tensor.numpy().reshape(-1).data.cast("B")
             digest.update(raw)
             file.write(raw)
     return digest.hexdigest()
