@@ -66,7 +66,7 @@ class PackedLayer(LlamaDecoderLayer):
 class PackedHead(nn.Linear):
     """The vocabulary's weight; called for a loss, so that FSDP gathers the weight for it."""
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, hidden: Tensor, targets: Tensor, weights: Tensor, teaching: Teaching | None
     ) -> Tensor:
         return head_loss(hidden, self.weight, targets, weights, teaching)
@@ -77,9 +77,7 @@ class PackedDecoder(LlamaForCausalLM):
 
     recompute: bool
 
-    def forward(  # type: ignore[override]
-        self, batch: MicroBatch, scale: float, teaching: Teaching | None = None
-    ) -> Tensor:
+    def forward(self, batch: MicroBatch, scale: float, teaching: Teaching | None = None) -> Tensor:
         """The sum of the targets' losses times scale, float32."""
         weights = batch.weights * scale
         return cast(Tensor, self.lm_head(self.hidden(batch), batch.targets, weights, teaching))
