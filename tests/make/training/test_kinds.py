@@ -14,6 +14,7 @@ import qingyu
 from qingyu.errors import DataError, InvalidRequestError, TrainingError
 from qingyu.make.export import export_run
 from qingyu.make.family import build, find
+from qingyu.make.shards import Shards
 from qingyu.make.training.batches import BatchConfig, DataConfig, RowStream
 from qingyu.make.training.start import StartConfig, filled, open_start
 from qingyu.make.training.teacher import Teacher, TeacherConfig
@@ -117,9 +118,7 @@ def stop() -> None:
 
 
 def test_only_answers_are_learned(base: Path, answers: Path) -> None:
-    stream = RowStream(
-        DataConfig(train=str(answers / "train"), sequence_length=64), BatchConfig(rows=4)
-    )
+    stream = RowStream(Shards.open(answers / "train"), BatchConfig(rows=4), sequence_length=64)
     step = stream.next_step()
     assert 0 < step.num_targets < 0.7 * step.num_tokens
     assert step.num_targets == sum(part.num_targets for part in step.parts)
@@ -128,6 +127,26 @@ def test_only_answers_are_learned(base: Path, answers: Path) -> None:
     )
     with pytest.raises(DataError, match="does not say which tokens are answers"):
         train(config)
+
+
+def test_a_share_held_out(base: Path, tmp_path: Path) -> None:
+    shards = Shards.open(base / "train")
+    config = DataConfig(train=str(base / "train"), held_out_share=0.1, sequence_length=64)
+    training, held_out = config.open()
+    assert held_out is not None
+    assert (training.num_documents, held_out.num_documents) == (270, 30)
+    assert training.num_tokens + held_out.num_tokens == shards.num_tokens
+    assert held_out.document(0)[0].tolist() == shards.document(5)[0].tolist()
+    assert training.document(5)[0].tolist() == shards.document(6)[0].tolist()
+    run = made_config(
+        base, run=str(tmp_path / "run"), steps=2, data__held_out=None, data__held_out_share=0.1,
+        schedule__warmup_steps=0,
+    )  # fmt: skip
+    assert train(run).held_out_loss is not None
+    with pytest.raises(DataError, match=r"has 300 documents, too few to hold out 0\.001"):
+        DataConfig(train=str(base / "train"), held_out_share=0.001).open()
+    with pytest.raises(InvalidRequestError, match="are both given"):
+        DataConfig(train="a", held_out="b", held_out_share=0.1)
 
 
 def test_distillation(base: Path, tmp_path: Path) -> None:
@@ -141,9 +160,7 @@ def test_distillation(base: Path, tmp_path: Path) -> None:
 
 
 def test_a_teacher_says_what_the_engine_says(base: Path) -> None:
-    stream = RowStream(
-        DataConfig(train=str(base / "train"), sequence_length=64), BatchConfig(rows=2)
-    )
+    stream = RowStream(Shards.open(base / "train"), BatchConfig(rows=2), sequence_length=64)
     (part,) = stream.next_step().parts
     vocab_size = stream.shards.vocab_size
     with Teacher.open(

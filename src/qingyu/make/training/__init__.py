@@ -9,6 +9,7 @@
     attention.py     within documents             head.py        the loss, tokens in pieces
     masters.py       float32 weights, AdamW       sharded.py     the same over many processes
     schedule.py      learning rate                guard.py       NaN and spikes
+    split.py         documents held out
     trainer.py       the loop                     evaluation.py  held-out loss
     checkpoints.py   whole, checksummed           run_folder.py  configuration, metrics
     teacher.py       distillation                 adapter.py     LoRA

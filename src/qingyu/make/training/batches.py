@@ -1,6 +1,6 @@
 """Rows of shards into what a step computes: global batches, micro-batches, documents in them.
 
-    stream = RowStream(DataConfig(train="shards"), BatchConfig(rows=8))
+    stream = RowStream(shards, BatchConfig(rows=8), sequence_length=512)
     step = stream.next_step()            # this process's share
     for part in step.parts: ...          # micro-batches, part.num_targets, ...
 
@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from qingyu.errors import InvalidRequestError
 from qingyu.make.shards import Packer, Row, Shards
-from qingyu.make.training.checks import at_least
+from qingyu.make.training.checks import at_least, between, unfit
+from qingyu.make.training.split import split
 from qingyu.text import pick
 
 if TYPE_CHECKING:
@@ -33,16 +34,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """train, held_out: folders of shards. tokenizer: whose tokens they are (a model, a .gguf, a
+    """train, held_out: folders of shards; held_out_share: instead of the second, of the first's
+    documents. tokenizer: whose tokens they are (a model, a .gguf, a
     tokenizer.json); the starting model's unless given. sequence_length: tokens in a row."""
 
     train: str
     held_out: str | None = None
+    held_out_share: float = 0.0
     tokenizer: str | None = None
     sequence_length: int = 512
 
     def __post_init__(self) -> None:
         at_least("data.sequence_length", self.sequence_length, 2)
+        between("data.held_out_share", self.held_out_share, 0.0, 0.5)
+        if self.held_out and self.held_out_share:
+            raise unfit(
+                "data.held_out",
+                pick(
+                    "data.held_out and data.held_out_share are both given; one of them is enough",
+                    "data.held_out 与 data.held_out_share 同时给出；只需其一",
+                ),
+            )
+
+    def open(self) -> tuple[Shards, Shards | None]:
+        """What to train on, and what to hold out. Raises DataError."""
+        training = Shards.open(Path(self.train))
+        if self.held_out_share:
+            return split(training, self.held_out_share)
+        return training, Shards.open(Path(self.held_out)) if self.held_out else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +136,20 @@ class RowStream:
     """Steps of training rows, for one process of `world`. Resumes at a token."""
 
     def __init__(
-        self, data: DataConfig, batch: BatchConfig, *, seed: int = 0, rank: int = 0, world: int = 1
+        self,
+        shards: Shards,
+        batch: BatchConfig,
+        *,
+        sequence_length: int,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        self.shards = Shards.open(Path(data.train))
+        self.shards = shards
         self.batch = batch
         self.rank, self.world = rank, world
         self.num_parts = batch.parts_of(world)
-        self._packer = Packer(self.shards, data.sequence_length, seed)
+        self._packer = Packer(shards, sequence_length, seed)
 
     def next_step(self) -> StepRows:
         """Rows without any target are passed over: nothing could be learned from them."""

@@ -1,6 +1,6 @@
 """The loss on held-out rows, the same rows every time.
 
-    held_out = HeldOut(Path("held_out"), data, evaluation, batch)
+    held_out = HeldOut(shards, evaluation, batch, sequence_length=512)
     loss = held_out.loss(network)          # nats per target
 
 Rows are packed as for training, from the beginning of an order that is always the same.
@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qingyu.errors import DataError
 from qingyu.make.shards import Packer, Shards
-from qingyu.make.training.batches import BatchConfig, DataConfig, micro_batch
+from qingyu.make.training.batches import BatchConfig, micro_batch
 from qingyu.make.training.checks import at_least
 from qingyu.text import pick
 
@@ -41,25 +40,25 @@ class HeldOut:
 
     def __init__(
         self,
-        folder: Path,
-        data: DataConfig,
+        shards: Shards,
         config: EvaluationConfig,
         batch: BatchConfig,
         *,
+        sequence_length: int,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         """Raises DataError when there is not one row with a target."""
-        self.shards = Shards.open(folder)
-        packer = Packer(self.shards, data.sequence_length, seed=0)
-        whole = max(1, self.shards.num_tokens // (data.sequence_length + 1))
+        self.shards = shards
+        packer = Packer(shards, sequence_length, seed=0)
+        whole = max(1, shards.num_tokens // (sequence_length + 1))
         rows = [next(packer) for _ in range(min(config.rows, whole))]
         self.num_targets = sum(int(row.loss.sum()) for row in rows)
         if not self.num_targets:
             raise DataError(
                 pick(
-                    f"{folder} has no target in its first {len(rows)} rows",
-                    f"{folder} 的前 {len(rows)} 行中没有可学习的目标",
+                    f"{shards.folder} has no target in its first {len(rows)} rows",
+                    f"{shards.folder} 的前 {len(rows)} 行中没有可学习的目标",
                 )
             )
         size = min(batch.rows_at_once, len(rows))

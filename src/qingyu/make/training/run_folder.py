@@ -32,8 +32,8 @@ CONFIG, ENVIRONMENT, METRICS = "config.json", "environment.json", "metrics.jsonl
 # What a run may not change when it goes on: its weights, its rows, what it learns. Data may
 # move: what is in it is compared when the place in it is taken up again.
 _FIXED = (
-    "kind", "seed", "precision", "start", "data.sequence_length", "data.tokenizer", "lora",
-    "teacher",
+    "kind", "seed", "precision", "start", "data.sequence_length", "data.tokenizer",
+    "data.held_out_share", "lora", "teacher",
 )  # fmt: skip
 
 

@@ -123,20 +123,18 @@ class _Run:
         self.folder = RunFolder(Path(config.run))
         self.start = open_start(config.start, tokenizer=config.data.tokenizer, seed=config.seed)
         self._check_sizes()
-        rank, world = processes.rank, processes.world
-        self.stream = RowStream(config.data, config.batch, seed=config.seed, rank=rank, world=world)
-        self._check_tokenizer(self.stream.shards)
+        training, held_out = config.data.open()
+        rows: dict[str, Any] = {
+            "sequence_length": config.data.sequence_length,
+            "rank": processes.rank,
+            "world": processes.world,
+        }
+        self.stream = RowStream(training, config.batch, seed=config.seed, **rows)
+        self._check_tokenizer(training)
         self.held_out: HeldOut | None = None
-        if config.data.held_out:
-            self.held_out = HeldOut(
-                Path(config.data.held_out),
-                config.data,
-                config.evaluation,
-                config.batch,
-                rank=rank,
-                world=world,
-            )
-            self._check_tokenizer(self.held_out.shards)
+        if held_out is not None:
+            self._check_tokenizer(held_out)
+            self.held_out = HeldOut(held_out, config.evaluation, config.batch, **rows)
         if config.kind == "tuning" and not self.stream.shards.has_loss:
             raise DataError(
                 pick(
