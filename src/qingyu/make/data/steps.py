@@ -31,7 +31,7 @@ from qingyu.make.data.plan import Plan
 from qingyu.make.data.recipe import Quality
 
 Documents = Iterable[Document]
-_SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f]+")
+_SPACES = re.compile(r"[ \u00a0\u2000-\u200a\u202f]+")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\ud800-\udfff]")
 _BLANKS = re.compile(r"\n{3,}")
@@ -139,8 +139,9 @@ def tidy(text: str) -> str:
     text = (
         _CONTROL.sub("", _INVISIBLE.sub("", text)) if not text.isascii() else _CONTROL.sub("", text)
     )
+    # Spaces at the beginning of a line are those of code.
     lines = (
-        _SPACES.sub(" ", line).rstrip() if "  " not in line[:2] else line.rstrip()
+        line.rstrip() if line.startswith(("  ", "\t")) else _SPACES.sub(" ", line).strip()
         for line in text.split("\n")
     )
     return _BLANKS.sub("\n\n", "\n".join(lines)).strip("\n")

@@ -1,0 +1,103 @@
+"""Main text of marked pages, and what must hold of any page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qingyu.make.data.decoding import decode
+from qingyu.make.data.main_text import extract
+from tests.make.marked_pages import HELD_OUT, TUNED, compare, read
+
+
+def shares(paths: list[Path]) -> tuple[float, float]:
+    """Of all wanted characters those kept, of all that was given those unwanted."""
+    wanted = kept = given = unwanted = 0
+    for path in paths:
+        page = read(path)
+        counts = compare(page.wanted, extract(decode(page.raw).text).text)
+        wanted, kept = wanted + counts[0], kept + counts[1]
+        given, unwanted = given + counts[2], unwanted + counts[3]
+    return kept / wanted, unwanted / given
+
+
+@pytest.mark.parametrize("paths", [TUNED, HELD_OUT], ids=["tuned", "held out"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_all_pages_together(paths: list[Path], language: str) -> None:
+    kept, unwanted = shares([path for path in paths if path.stem.startswith(language)])
+    assert kept >= 0.95
+    assert unwanted <= 0.03
+
+
+@pytest.mark.parametrize("path", TUNED, ids=lambda path: path.stem)
+def test_each_page(path: Path) -> None:
+    page = read(path)
+    wanted, kept, given, unwanted = compare(page.wanted, extract(decode(page.raw).text).text)
+    assert kept >= 0.9 * wanted
+    assert unwanted <= 0.1 * given
+
+
+def test_there_are_enough_pages() -> None:
+    names = [path.stem for path in (*TUNED, *HELD_OUT)]
+    assert len(names) >= 40
+    assert sum(name.startswith("zh") for name in names) >= 20
+    assert sum(name.startswith("en") for name in names) >= 15
+
+
+PARAGRAPHS = (
+    "<p>早上，我们沿着河边走了很久，雾还没有散，只听见船夫在远处说话。</p>"
+    "<p>走到渡口的时候，太阳出来了，水面上忽然有了颜色，大家都不再出声。</p>"
+    "<p>后来下起雨，我们躲进一间没有门的屋子里，把带来的干粮分着吃完了。</p>"
+)
+
+
+def test_hidden_text_is_not_text() -> None:
+    hidden = "这一段文字读者是看不见的，它只是写给搜索引擎看的，所以不应该留下来。"
+    for attributes in (
+        'style="display: none"', 'style="position:absolute;left:-3000px"', "hidden",
+        'style="height:0px;overflow:hidden"', 'style="font-size:0"', 'class="ghost"',
+        'style="text-indent:-9999px"', 'class="sr-only"',
+    ):  # fmt: skip
+        style = "<style>.ghost{display:none}</style>"
+        page = f"<html><body>{style}<div>{PARAGRAPHS}<div {attributes}>{hidden}</div></div></body>"
+        text = extract(page).text
+        assert "看不见" not in text, attributes
+        assert "雾还没有散" in text
+
+
+def test_a_rule_that_hides_everything_is_not_believed() -> None:
+    page = f"<style>#main{{display:none}}</style><body><div id=main>{PARAGRAPHS}</div></body>"
+    assert "雾还没有散" in extract(page).text
+
+
+def test_order_and_lines_are_the_page_s() -> None:
+    page = (
+        "<title>河</title><body><article><h1>河</h1><p>早上的河是灰色的，没有船，也没有人。</p>"
+        "<pre>a = 1\n  b = 2</pre><p>到了中午，它才慢慢<b>亮</b>起来，像有人在水底点了一盏灯。<br>"
+        "我看了很久。</p></article></body>"
+    )
+    assert extract(page).text.split("\n") == [
+        "河", "", "早上的河是灰色的，没有船，也没有人。", "", "a = 1", "  b = 2", "",
+        "到了中午，它才慢慢亮起来，像有人在水底点了一盏灯。", "我看了很久。",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "page", ["", " ", "<html></html>", "<p>", "just text", "<body><a href=1>a</a></body>", "\x00<b"]
+)
+def test_pages_without_text(page: str) -> None:
+    assert extract(page).text == ""
+
+
+def test_deep_and_broken_pages() -> None:
+    deep = "<div>" * 2000 + PARAGRAPHS
+    assert "雾还没有散" in extract(deep).text
+    assert "雾还没有散" in extract(f"<table><tr><td>{PARAGRAPHS}<td></div></p></table></b>").text
+
+
+@given(st.text(alphabet=st.sampled_from("<>/abpdivlh123=\"' &;#你好。，\n"), max_size=300))
+def test_nothing_in_a_page_raises(page: str) -> None:
+    extract(page)
