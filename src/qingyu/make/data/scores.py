@@ -1,0 +1,203 @@
+"""How much each block of a page looks like text, by itself and beside others of its make.
+
+    for block in row: block.score = own_score(block)
+    see_verse(row); judge_spam(row); judge_repeats(row); judge_captions(row); draw_together(row)
+
+A score above 0 speaks for text, below for furniture; `block.notes` says why. Knows nothing of where
+on the page a block stands: `places` does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+from lxml.html import HtmlElement
+
+from qingyu.make.data import boilerplate, spam
+from qingyu.make.data.blocks import Block
+
+# Short and meant to be: no captions of posts.
+_TERMS = ("dt", "summary", "figcaption", "caption", "strong", "b")
+_DIGITS = re.compile(r"\d+")
+
+
+def own_score(block: Block) -> float:
+    """What the block says for itself, about -6 to 6."""
+    plain, share = block.plain, block.link_share
+    points = 0.0
+    if block.kind == "pre":
+        points = 1.5 + min(2.5, plain.units / 40) if plain.units >= 3 else 0.3
+    elif plain.units < 1:
+        points = -1.2 if block.links < 2 else -2.5
+    elif plain.units >= 12 and (plain.marks or plain.ends) and plain.share >= 0.05:
+        points = 1.0 + min(2.5, plain.units / 40) + min(1.5, 0.4 * plain.marks)
+        points += 0.8 * plain.ends + min(1.0, 6 * (plain.share - 0.1))
+    elif plain.units >= 25:
+        points = -1.2 + min(1.6, 14 * max(0.0, plain.share - 0.08))
+    else:
+        points = -0.4 + 0.6 * plain.ends + 0.3 * (plain.marks > 0)
+        points += 0.3 * (plain.share >= 0.15)
+    if block.kind == "heading":
+        points = 0.0 if share < 0.5 else -1.0
+    if share > 0.3:
+        prose = plain.marks >= 2 and plain.units >= 15
+        points -= (2.0 if prose else 5.0) * (share - 0.3)
+        if block.links > 3 and not prose:
+            points -= 1.0
+    if block.links and plain.units < 12 and not plain.ends and block.kind not in ("heading", "row"):
+        points -= 1.5
+    if spam.is_barred(block.text) and block.kind not in ("pre", "row") and plain.units < 60:
+        block.notes.append("bars")
+        points -= 2.5
+    furniture = boilerplate.weight(block.text, block.all.units)
+    if furniture:
+        block.notes.append(f"furniture {furniture:.1f}")
+        points = min(points, 1.5 if furniture >= 3.5 else 6.0) - furniture
+    return points
+
+
+def see_verse(row: list[Block]) -> None:
+    """Runs of short lines without links, in one element or side by side: verse, dialogue."""
+    run: list[Block] = []
+    place: object = None
+    for block in [*row, None]:
+        here = None if block is None else _line_place(block)
+        if run and (here is None or here != place):
+            size = sum(one.plain.units for one in run)
+            share = sum(one.plain.units * one.plain.share for one in run) / size if size else 0.0
+            marks = sum(one.plain.marks + one.plain.ends for one in run)
+            if len(run) >= 2 and size >= 16 and (share >= 0.2 or (marks >= 2 and share >= 0.1)):
+                for one in run:
+                    one.score = max(one.score, 0.5)
+                    one.verse = True
+            run = []
+        if block is not None and here is not None:
+            run.append(block)
+        place = here
+
+
+def _line_place(block: Block) -> object:
+    """What lines that belong together have in common, None for what is no line."""
+    if block.links or block.kind not in ("p", "li") or block.score < -1.3:
+        return None
+    parent = block.element.getparent()
+    tags = kind(block.element)
+    return (parent, tags)
+
+
+def judge_spam(row: list[Block]) -> None:
+    for block in row:
+        if block.kind in ("pre", "row"):
+            continue
+        if spam.is_keyword_list(block.text):
+            block.notes.append("keywords")
+            block.score = min(block.score, 0.0) - 5.0
+        elif spam.is_stuffed(block.text):
+            block.notes.append("stuffed")
+            block.score = min(block.score, 1.0) - 5.0
+        found = spam.trades(block.text)
+        if found >= 3 or (found == 2 and block.all.units < 60):
+            block.notes.append("trades")
+            block.score -= 4.0
+    long = [b for b in row if b.all.units >= 25 and b.kind not in ("pre", "row")]
+    for number in spam.templated([block.text for block in long]):
+        long[number].notes.append("templated")
+        long[number].score = min(long[number].score, 1.0) - 4.0
+
+
+def judge_repeats(row: list[Block]) -> None:
+    """Labels that stand in three places or more, and long texts that stand there again."""
+    places: defaultdict[str, set[object]] = defaultdict(set)
+    for block in row:
+        if block.all.units < 14 and not block.plain.ends:
+            above = block.element.getparent()
+            above = above.getparent() if above is not None else None
+            places[_DIGITS.sub("0", block.text)].add(above)
+    frames = Counter(block.frame for block in row if block.links and block.plain.units >= 1)
+    seen: set[str] = set()
+    for block in row:
+        if frames[block.frame] >= 3 and block.frame and block.all.units < 40:
+            block.notes.append("frame")
+            block.score -= 2.5
+        key = _DIGITS.sub("0", block.text)
+        if len(places.get(key, ())) >= 3 and block.kind != "row":
+            block.notes.append("label")
+            block.score -= 2.5
+        if block.all.units >= 15 and block.kind != "pre":
+            if block.text in seen and block.kind != "heading":
+                block.notes.append("again")
+                block.score -= 4.0
+            seen.add(block.text)
+
+
+def judge_captions(row: list[Block]) -> None:
+    """Short lines of one make that come once with each of several pieces of prose: names, ranks
+    and dates of posts."""
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place, block in enumerate(row):
+        if block.kind not in ("heading", "row", "pre") and block.element.tag not in _TERMS:
+            groups[_path(block)].append(place)
+    for places in groups.values():
+        group = [row[place] for place in places]
+        if len(group) < 2 or sum(b.all.units for b in group) > 18 * len(group):
+            continue
+        if sum(b.plain.marks + b.plain.ends for b in group) > 0.3 * len(group):
+            continue
+        gaps = list(pairwise(places))
+        apart = sum(any(good(row[i]) >= 12 for i in range(one + 1, other)) for one, other in gaps)
+        parents = {block.element.getparent() for block in group}
+        if apart >= max(1, 0.3 * len(gaps)) and len(parents) > 1:
+            for block in group:
+                block.notes.append("caption")
+                block.score -= 2.5
+
+
+def draw_together(row: list[Block]) -> None:
+    """Blocks built alike are alike: the mean score of those with the same path of names."""
+    groups: dict[tuple[object, ...], list[Block]] = defaultdict(list)
+    for block in row:
+        groups[_path(block)].append(block)
+    for group in groups.values():
+        if len(group) < 3:
+            continue
+        size = sum(block.all.units for block in group)
+        if not size:
+            continue
+        mean = sum(block.score * (4 + min(block.all.units, 60)) for block in group)
+        mean /= sum(4 + min(block.all.units, 60) for block in group)
+        mean = max(-3.0, min(3.0, mean))
+        for block in group:
+            if block.notes and mean > 0:
+                continue
+            block.score += 0.35 * mean
+
+
+def _path(block: Block) -> tuple[object, ...]:
+    """Tags and names of the four innermost elements; where none has a name, the parent itself."""
+    names: list[object] = [block.kind]
+    element: HtmlElement | None = block.element
+    named = False
+    for _ in range(4):
+        if element is None:
+            break
+        made = kind(element)
+        named |= bool(made[1])
+        names.append(made)
+        element = element.getparent()
+    if not named:
+        parent = block.element.getparent()
+        names.append(parent)
+    return tuple(names)
+
+
+def kind(element: HtmlElement) -> tuple[str, str]:
+    """Tag and class without numbers: alike for items of one list."""
+    return str(element.tag), _DIGITS.sub("", element.get("class") or "")
+
+
+def good(block: Block) -> float:
+    """Units of a block that is prose by its own score, else 0."""
+    is_good = block.score > 1.0 or (block.verse and block.score > 0)
+    return block.plain.units if is_good else 0.0
