@@ -37,7 +37,7 @@ FURNITURE_NAMES = words(
     " dateline author-box authorbox bio signature sign signatures"
     " disclaimer shengming notice-bar editor zebian edit-link editsection mw-editsection"
     " skip skiplink jump-link hatnote navbox catlinks printfooter noprint mw-jump"
-    " spoiler spoiler-tip buybox price prices cart shipping delivery promo-box inline-promo user-info userinfo avatar profile-card poster postauthor pls authi"
+    " next prev previous recirc upnext nextpost author authors credit credits rubric callout testimonials testimonial reward spoiler spoiler-tip buybox price prices cart shipping delivery promo-box inline-promo user-info userinfo avatar profile-card poster postauthor pls authi"
 )
 COMMENT_NAMES = words(
     "comment comments commentlist comment-list commentarea disqus disqus_thread respond pinglun"
@@ -90,6 +90,8 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
         (r"ships from|sold by|free returns|配送至|七天无理由|\d+ (?:ratings|customer reviews)", 4),
         (r"^[\d,.万kK ]+\s*人?(?:赞同|觉得|关注|喜欢|做过|参与|收藏|推荐)|人赞同了?该回答", 5),
         (r"给个好评|求(?:推荐|收藏|月票|好评|订阅|打赏)|更新越快|(?:手机|移动|电脑)(?:站|版|端).{0,20}(?:https?:|www\.|m\.)|无广告", 5),
+        (r"转载(?:请|须|需|时)?.{0,4}注明|转载自|本文(?:由|来自|来源|出自|摘自|系|为).{0,40}(?:整理|发布|提供|原创|授权|转载|编辑|http)|如需转载|整理发布", 5),
+        (r"page (?:compiled|maintained|created) by|comments and corrections|^back to |website by|site by|registered (?:in|office|charity)", 5),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
          r"|友情链接|合作伙伴|网站导航|手机版|电脑版|无障碍)", 4),
@@ -143,10 +145,13 @@ _NOTES = re.compile(
     r"|参见|另见|参考(?:资料|文献|来源)|外部链接|扩展阅读|延伸阅读|相关条目|脚注)$",
     re.IGNORECASE,
 )
+_NEXT = re.compile(
+    r"^(?:上一篇|下一篇|下一章|next(?: article| story| post)?|up next)[:：]?$", re.IGNORECASE
+)
 _CUTS = re.compile(
     r"^(?:[【\[「『]?)(?:相关|更多|热门|最新|推荐|猜你|您可能|你可能|大家都在|为您推荐|为你推荐|延伸阅读|精彩推荐|编辑推荐|图片推荐"
     r"|热点|今日|本周|排行|点击排行|阅读排行|随机|站内|同类|友情链接|上一篇|网友评论|最新评论|精彩评论|全部评论|发表评论|用户评论"
-    r"|我要评论|我要回应|我来说|评论|回应|其他人还|看了又看|买了又买|浏览过|分享到|相似|近期文章|文章归档|文章分类|标签云|下载地址|合作媒体|快速导航|栏目导航)"
+    r"|我要评论|我要回应|我来说|评论|回应|其他人还|看了又看|买了又买|浏览过|分享到|相似|近期文章|文章归档|文章分类|标签云|下载地址|阅读下一篇|合作媒体|快速导航|栏目导航)"
     r"(?!.{14})"
     r"|^(?:related|recommended|popular|trending|latest|recent|most (?:read|popular|viewed)|more (?:from|in|on|news|stories|articles)"
     r"|you (?:may|might) (?:also )?(?:like|enjoy|be interested)|also (?:on|in)|comments?\b|\d+ (?:comments|responses|replies|thoughts)"
@@ -226,7 +231,7 @@ def _dated(text: str, size: float) -> float:
 def cuts_off(text: str) -> bool:
     """Whether a heading begins something else than the text: related pages, comments."""
     text = simplified(text).strip("　 【】[]「」:：>»·-—*★●■◆▶")
-    return bool(_CUTS.match(text) or _NOTES.match(text))
+    return bool(_CUTS.match(text) or _NOTES.match(text) or _NEXT.match(text))
 
 
 def is_teaser(text: str) -> bool:

@@ -84,11 +84,11 @@ def score(row: list[Block], body: HtmlElement, title: str) -> None:
     for block in row:
         block.score = own_score(block)
     see_verse(row)
-    judge_spam(row)
+    judge_spam(row, title)
     judge_repeats(row)
     judge_names(row, body)
     judge_teasers(row, title)
-    judge_sections(row)
+    judge_sections(row, body)
     judge_captions(row)
     region = find_region(row, body)
     judge_place(row, region, body)

@@ -123,7 +123,8 @@ def _is_teaser_item(below: list[Block], title: str) -> bool:
     titles = [
         block
         for block in below
-        if block.link_share > 0.8 and (block.all.units >= 8 or block.kind == "heading")
+        if block.link_share > 0.8
+        and (block.all.units >= 8 or block.kind == "heading" or block.element.tag == "dt")
     ]
     if not titles or any(_is_named(block, title) for block in titles):
         return False
@@ -137,8 +138,10 @@ def _is_named(block: Block, title: str) -> bool:
     return len(squeezed) >= 4 and squeezed in title
 
 
-def judge_sections(row: list[Block]) -> None:
+def judge_sections(row: list[Block], body: HtmlElement) -> None:
     """What follows a heading such as "related" up to the end of the element it is in."""
+    weights = _weights(row, body)
+    most = 0.4 * weights.get(body, 0.0)
     inside: HtmlElement | None = None
     level = 0
     for block in row:
@@ -154,12 +157,17 @@ def judge_sections(row: list[Block]) -> None:
             inside, level = (parent if parent is not None else block.element), block.level
             if block.kind != "heading":
                 level = 2
+                # A line that stands among the text ends nothing but itself.
+                if weights.get(inside, 0.0) > most:
+                    inside = None
         elif inside is not None:
             weak = (
                 block.link_share > 0.5
                 or block.plain.units < 15
                 or boilerplate.is_teaser(block.text)
             )
+            if boilerplate.is_teaser(block.text):
+                block.score -= 3.0
             block.notes.append("after a cut")
             block.score -= 3.0 if weak or block.kind == "li" else 1.5
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from lxml.html import HtmlElement
 
-from qingyu.make.data import boilerplate, spam
+from qingyu.make.data import boilerplate, promotion, spam
 from qingyu.make.data.blocks import Block
 
 # Short and meant to be: no captions of posts.
@@ -87,7 +87,7 @@ def _line_place(block: Block) -> object:
     return (parent, tags)
 
 
-def judge_spam(row: list[Block]) -> None:
+def judge_spam(row: list[Block], title: str) -> None:
     for block in row:
         if block.kind in ("pre", "row"):
             continue
@@ -97,6 +97,13 @@ def judge_spam(row: list[Block]) -> None:
         elif spam.is_stuffed(block.text):
             block.notes.append("stuffed")
             block.score = min(block.score, 1.0) - 5.0
+        selling = promotion.weight(block.text, block.all.units)
+        if selling and block.kind != "heading":
+            block.notes.append(f"selling {selling:.1f}")
+            block.score = min(block.score, 2.5) - selling
+        if block.kind != "heading" and promotion.echoes(block.text, title):
+            block.notes.append("echo")
+            block.score = min(block.score, 1.5) - 4.0
         found = spam.trades(block.text)
         if found >= 3 or (found == 2 and block.all.units < 60):
             block.notes.append("trades")

@@ -1,0 +1,79 @@
+"""Prose that sells: of the shop, clinic or school whose page it is, around the text people came for.
+
+    appeals("我校常年招收学员，免费试学，欢迎来电咨询！")     # {"self", "offer", "call", "contact"}
+    echoes("猫为什么爱纸箱，猫咪为什么喜欢纸箱，猫爱纸箱的原因", "猫为什么喜欢纸箱")   # True
+
+It has sentences and function words like any prose. What gives it away is that several kinds of
+appeal come together, which one sentence of a report seldom has.
+"""
+
+from __future__ import annotations
+
+import re
+
+from qingyu.make.data.measures import IDEOGRAPHS
+
+_APPEALS: dict[str, re.Pattern[str]] = {
+    kind: re.compile(pattern, re.IGNORECASE)
+    for kind, pattern in {
+        "self": (
+            r"我(?:校|院|厂|司|店|公司|单位|中心)|本(?:公司|院|校|厂|店|中心)|[公司院校厂]是一家|公司(?:位于|成立|拥有|秉承|专业|主营|以)"
+            r"|\bour (?:team|experts?|company|technicians|staff|services|clients|plumbers|surgeons)\b|\bwe (?:offer|provide|speciali[sz]e|pride|serve|cover|are the)\b"
+            r"|\b(?:leading|premier|trusted|top[- ]rated|best|number one|#1) [\w ]{0,30}(?:in|near|around|company|provider|specialists?)\b"
+        ),
+        "offer": (
+            r"专业(?:从事|生产|提供|承接|销售|定制|团队|的)|免费(?:试|咨询|上门|体验|报价|领取|设计)|价格(?:优惠|实惠|合理|低|公道|便宜)|质量(?:可靠|保证|好|过硬|上乘)"
+            r"|优质(?:的)?(?:服务|产品)|性价比|一站式|量身(?:定制|打造)|随到随|常年(?:招|供|回收|销售|承接)|推荐(?:工作|就业)|包(?:教|学)会|厂家直销|现货|批发|优惠活动|诚信(?:为本|经营)"
+            r"|\bfree (?:quotes?|estimate|consultation|no[- ]obligation)|no[- ]obligation|affordable|competitive (?:prices|rates)|fully insured|24[ /]?(?:7|hours?)|satisfaction guaranteed|family[- ]run"
+        ),
+        "call": (
+            r"欢迎.{0,16}(?:来|前来|咨询|选购|光临|惠顾|订购|洽谈|合作|关注|报名|参观|您的|新老|各界)|点击(?:咨询|在线|进入|查看|下方|上方|这里)|预约(?:挂号|报名|参观)|(?:立即|马上|赶快|抓紧)(?:报名|咨询|预约|行动|订购|拨打)"
+            r"|\b(?:contact|call|email|visit|ring|phone) (?:us|our|now|today)\b|\bget in touch\b|\bbook (?:now|online|your)\b|\b(?:get|request) (?:a|your) (?:free )?quote\b|today!"
+        ),
+        "contact": r"咨询|热线|来电|致电|拨打|电话|客服|QQ|微信号?|\d{3,4}-\d{7,8}|400-?\d{3}|\b(?:telephone|hotline)\b",
+        "you": (
+            r"为您(?:解答|服务|提供|介绍|详细|推荐|带来|打造|排忧)|(?:竭诚|真诚|全心)为|祝(?:您|大家|你)|您(?:的)?(?:满意|健康|信赖|最佳|首选|身边)|(?:值得|给您)(?:您)?(?:的)?(?:信赖|放心|拥有)|专家(?:在线|将|会)|如果?您(?:还)?(?:有|需要|对|想)|首选"
+            r"|\blooking for (?:an? |the )?(?:best |good |reliable |local |cheap )?\w|\bwhether you(?:'re| are| need)\b|\bfor all your\b|\byour local\b|\bsurrounding areas?\b"
+        ),
+        "close": (
+            r"以上(?:就是|便是|内容|是|为).{0,36}(?:介绍|内容|分享|全部|知识|方法|相关|讲解)|希望(?:对|能|可以|以上).{0,14}(?:帮助|帮到)|(?:想)?了解更多|更多.{0,16}(?:请|欢迎|尽在|敬请|关注|资讯)|小编|今天就(?:介绍|分享|说)到"
+        ),
+    }.items()
+}  # fmt: skip
+_CLAUSES = re.compile(r"[，。！？；、,.!?;…\n]+")
+_UNIT = re.compile(rf"[{IDEOGRAPHS}]|(?:(?![{IDEOGRAPHS}])\w)+")
+_MAX_UNITS = 260
+
+
+def appeals(text: str) -> set[str]:
+    """The kinds of appeal in a text."""
+    return {kind for kind, pattern in _APPEALS.items() if pattern.search(text)}
+
+
+def weight(text: str, size: float) -> float:
+    """How surely a text of that many units sells, 0 to 7."""
+    if size > _MAX_UNITS or size < 8:
+        return 0.0
+    found = appeals(text)
+    if len(found) >= 4 or (len(found) == 3 and size < 120):
+        return 7.0
+    if len(found) == 3 or ("close" in found and (len(found) == 2 or size < 40)):
+        return 5.0
+    if len(found) == 2 and size < 60 and ("call" in found or "self" in found):
+        return 3.5
+    return 0.0
+
+
+def echoes(text: str, title: str) -> bool:
+    """Whether most clauses of a text only say the page's title over again."""
+    wanted = set(_units(title))
+    clauses = [units for units in map(_units, _CLAUSES.split(text)) if len(units) >= 4]
+    if len(clauses) < 3 or len(wanted) < 4:
+        return False
+    same = sum(sum(unit in wanted for unit in units) >= 0.6 * len(units) for units in clauses)
+    return same >= 0.7 * len(clauses)
+
+
+def _units(text: str) -> list[str]:
+    """Characters of Chinese, words of other scripts."""
+    return _UNIT.findall(text.lower())
