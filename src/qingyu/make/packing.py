@@ -41,12 +41,22 @@ class Packer:
     A document that does not fit is cut; the next row begins with the last token of this one, so
     that every token of a document but its first is a target exactly once. The first token of a
     document is never a target: nothing before it belongs to it.
+    whole: a document that does not fit begins the next row, and is cut only where it is longer
+    than one; what is left of a row is filled with tokens that are no targets. For conversations,
+    whose end is worth little without their beginning.
     Row r goes to rank r % world. Ranks move together: `state` is the same on all of them after
     the same number of rows, and may be restored with another world.
     """
 
     def __init__(
-        self, shards: Shards, sequence_length: int, seed: int = 0, rank: int = 0, world: int = 1
+        self,
+        shards: Shards,
+        sequence_length: int,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        *,
+        whole: bool = False,
     ) -> None:
         if sequence_length < 1 or not 0 <= rank < world:
             raise InvalidRequestError(
@@ -67,6 +77,7 @@ class Packer:
         self._seed = seed
         self._rank = rank
         self._world = world
+        self._whole = whole
         self.row = 0  # the number of the next row, over all ranks
         self.epoch = 0
         self._document = 0  # place in this epoch's order
@@ -87,11 +98,13 @@ class Packer:
 
     def _take(self) -> list[tuple[int, int, int]]:
         """Move on by one row; gives its pieces (document, start, end)."""
-        pieces = []
+        pieces: list[tuple[int, int, int]] = []
         left = self._length + 1
         while left:
             number = int(self._order[self._document])
             length = self._shards.length(number)
+            if self._whole and pieces and length > left:
+                break
             end = min(length, self._offset + left)
             pieces.append((number, self._offset, end))
             left -= end - self._offset
@@ -109,9 +122,9 @@ class Packer:
 
     def _read(self, pieces: list[tuple[int, int, int]]) -> Row:
         size = self._length + 1
-        tokens = np.empty(size, np.int32)
+        tokens = np.zeros(size, np.int32)
         targets = np.ones(size, np.uint8)
-        documents = np.empty(size, np.int32)
+        documents = np.full(size, len(pieces), np.int32)
         at = 0
         for count, (number, start, end) in enumerate(pieces):
             here = slice(at, at + end - start)
@@ -122,6 +135,7 @@ class Packer:
             targets[at] = 0
             documents[here] = count
             at = here.stop
+        targets[at:] = 0
         return Row(tokens=tokens, loss=targets[1:], documents=documents[:-1])
 
     def state(self) -> dict[str, Any]:

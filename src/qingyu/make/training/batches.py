@@ -142,14 +142,16 @@ class RowStream:
         *,
         sequence_length: int,
         seed: int = 0,
+        whole: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
+        """whole: documents are not cut, see `Packer`."""
         self.shards = shards
         self.batch = batch
         self.rank, self.world = rank, world
         self.num_parts = batch.parts_of(world)
-        self._packer = Packer(shards, sequence_length, seed)
+        self._packer = Packer(shards, sequence_length, seed, whole=whole)
 
     def next_step(self) -> StepRows:
         """Rows without any target are passed over: nothing could be learned from them."""

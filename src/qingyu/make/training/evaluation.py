@@ -45,14 +45,15 @@ class HeldOut:
         batch: BatchConfig,
         *,
         sequence_length: int,
+        whole: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         """Raises DataError when there is not one row with a target."""
         self.shards = shards
-        packer = Packer(shards, sequence_length, seed=0)
-        whole = max(1, shards.num_tokens // (sequence_length + 1))
-        rows = [next(packer) for _ in range(min(config.rows, whole))]
+        packer = Packer(shards, sequence_length, seed=0, whole=whole)
+        once = max(1, shards.num_tokens // (sequence_length + 1))
+        rows = [next(packer) for _ in range(min(config.rows, once))]
         self.num_targets = sum(int(row.loss.sum()) for row in rows)
         if not self.num_targets:
             raise DataError(

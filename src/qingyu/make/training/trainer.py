@@ -126,6 +126,7 @@ class _Run:
         training, held_out = config.data.open()
         rows: dict[str, Any] = {
             "sequence_length": config.data.sequence_length,
+            "whole": config.kind == "tuning",
             "rank": processes.rank,
             "world": processes.world,
         }
