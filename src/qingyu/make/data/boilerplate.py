@@ -154,7 +154,7 @@ _CUTS = re.compile(
     r"|我要评论|我要回应|我来说|评论|回应|其他人还|看了又看|买了又买|浏览过|分享到|相似|近期文章|文章归档|文章分类|标签云|下载地址|阅读下一篇|合作媒体|快速导航|栏目导航)"
     r"(?!.{14})"
     r"|^(?:related|recommended|popular|trending|latest|recent|most (?:read|popular|viewed)|more (?:from|in|on|news|stories|articles)"
-    r"|you (?:may|might) (?:also )?(?:like|enjoy|be interested)|also (?:on|in)|comments?\b|\d+ (?:comments|responses|replies|thoughts)"
+    r"|you (?:may|might) (?:also )?(?:like|enjoy|be interested)|also (?:on|in)|comments?\s*[(（]?\d*[)）]?$|\d+ (?:comments|responses|replies|thoughts)"
     r"|leave a|share this|categories|archives|tags|about the author|follow us|subscribe|newsletter|advertisement"
     r"|customers who|similar (?:products|items|posts)|further reading from|read next|up next|what to read|quick links|sponsored)"
     r"(?!.{40})",

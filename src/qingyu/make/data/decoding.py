@@ -94,9 +94,9 @@ def decode(raw: bytes, declared: str | None = None) -> Decoded:
             return Decoded(text=text, encoding=encoding, declared=said)
     if b"\x00" in raw[:200] and raw[1:2] == b"\x00":
         return Decoded(text=raw.decode("utf-16-le", "replace"), encoding="utf-16-le", declared=said)
-    text = _whole_utf8(raw)
-    if text is not None:
-        return Decoded(text=text, encoding="utf-8", declared=said)
+    whole = _whole_utf8(raw)
+    if whole is not None:
+        return Decoded(text=whole, encoding="utf-8", declared=said)
     encoding = _best(raw, _python_name(said))
     return Decoded(text=raw.decode(encoding, "replace"), encoding=encoding, declared=said)
 

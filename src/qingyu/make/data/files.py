@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from qingyu.make.data import roff
 from qingyu.make.data.decoding import Decoded, decode
@@ -59,7 +59,7 @@ def bare_name(path: Path) -> str:
 
 def _opened(path: Path) -> IO[bytes]:
     if path.suffix == ".gz" and not bare_name(path).endswith(".warc"):
-        return gzip.open(path)
+        return cast(IO[bytes], gzip.open(path))
     if path.suffix == ".bz2":
         return bz2.open(path)
     if path.suffix == ".xz":
@@ -166,7 +166,7 @@ def _jsonl(source: Source, file: IO[bytes], name: str) -> Iterator[Raw]:
 
 def _chat(source: Source, file: IO[bytes], name: str) -> Iterator[Raw]:
     for number, row in _rows(file, name):
-        messages = row.get("messages")
+        messages: Any = row.get("messages")
         sound = isinstance(messages, list) and all(
             isinstance(one, dict)
             and isinstance(one.get("role"), str)

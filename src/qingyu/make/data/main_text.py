@@ -140,13 +140,13 @@ def _with_headings(row: list[Block], kept: list[bool]) -> list[bool]:
         kept[place] = usable and follows and block.level <= level
         if kept[place]:
             level = block.level
-    place = next((i for i, block in enumerate(row) if "title" in block.notes), None)
-    if place is not None and True in kept:
-        kept[place] = True
-        before = sum(b.plain.units for b, k in zip(row[:place], kept, strict=False) if k)
-        after = sum(b.plain.units for b, k in zip(row[place:], kept[place:], strict=True) if k)
+    titled = next((i for i, block in enumerate(row) if "title" in block.notes), None)
+    if titled is not None and True in kept:
+        kept[titled] = True
+        before = sum(b.plain.units for b, k in zip(row[:titled], kept, strict=False) if k)
+        after = sum(b.plain.units for b, k in zip(row[titled:], kept[titled:], strict=True) if k)
         if before < 0.3 * after:
-            kept[:place] = [False] * place
+            kept[:titled] = [False] * titled
     return kept
 
 

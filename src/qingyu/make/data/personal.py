@@ -27,8 +27,14 @@ _EMAIL = re.compile(
 _IDENTITY = re.compile(
     r"(?<![\dA-Za-z])\d{6}(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d\d{3}[\dXx](?![\dA-Za-z])"
 )
-_CARD = re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d.-]?\d)")
-_MOBILE = re.compile(r"(?<![\d.-])(?:(?:\+|00)?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d|\.\d)")
+# In one piece or in fours; numbers of a table that stand side by side are neither.
+_CARD = re.compile(
+    r"(?<![A-Za-z0-9_.-])(?<!\d )(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?"
+    r"|\d{4}([ -])\d{6}\2\d{5})(?![A-Za-z0-9_.-]| \d)"
+)
+_MOBILE = re.compile(
+    r"(?<![\dA-Za-z.:_/-])(?:(?:\+|00)?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?![\dA-Za-z:_]|\.\d)"
+)
 _LINE = re.compile(
     r"(?<![\d-])(?:\(0\d{2,3}\)|（0\d{2,3}）|0\d{2,3})[- ]\d{7,8}(?:-\d{1,5})?(?!\d)"
     r"|(?<!\d)400[- ]\d{3}[- ]?\d{4}(?!\d)"
@@ -92,7 +98,14 @@ def is_card(number: str) -> bool:
 
 
 def _is_public(found: re.Match[str]) -> bool:
-    if _VERSION.search(found.string[max(0, found.start() - 10) : found.start()]):
+    before = found.string[max(0, found.start() - 10) : found.start()]
+    if _VERSION.search(before):
+        return False
+    # 11.1.3.2 at the beginning of a line, or before a full stop, is a section.
+    heads = (
+        not before or before[-1] in "\n第节章§" or found.string[found.end() :][:1] in (".", "节")
+    )
+    if heads and all(part.isdigit() and int(part) < 40 for part in found.group().split(".")):
         return False
     try:
         address = ipaddress.ip_address(found.group())

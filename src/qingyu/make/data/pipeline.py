@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -115,12 +116,8 @@ class _Executor(LocalPipelineExecutor):  # type: ignore[misc]
         progress(done)
         self.save_executor_as_json()
         if self.workers == 1 or len(todo) == 1:
-            from copy import deepcopy
-
-            pipeline = self.pipeline
             for rank in todo:
-                self.pipeline = deepcopy(pipeline)
-                self._run_for_rank(rank, 1)
+                deepcopy(self)._run_for_rank(rank, 1)
                 done += 1
                 progress(done)
             return

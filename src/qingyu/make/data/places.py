@@ -52,7 +52,9 @@ def judge_names(row: list[Block], body: HtmlElement) -> None:
     comments = {element for element in body.iter() if boilerplate.is_comments(element)}
     outer = [one for one in comments if comments.isdisjoint(one.iterancestors())]
     talked = sum(weights.get(one, 0.0) for one in outer)
-    only_talk = talked > 0.75 * total or total - talked < 40
+    # A thread may be named so altogether, or begin with a few lines.
+    besides = total - talked
+    only_talk = talked > 0.75 * total or besides < 40 or (talked > 0.6 * besides and besides < 100)
     known: dict[HtmlElement, float] = {}
     for block in row:
         points, named = 0.0, False

@@ -135,9 +135,10 @@ def read_recipe(path: Path) -> Recipe:
     if "source" in values:
         values["sources"] = values.pop("source")
     try:
-        return _make(Recipe, values, "")
+        recipe: Recipe = _make(Recipe, values, "")
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+    return recipe
 
 
 def _make(kind: Any, values: Any, where: str) -> Any:

@@ -43,8 +43,8 @@ def own_score(block: Block) -> float:
         points = 0.0 if share < 0.5 else -1.0
     if share > 0.3:
         prose = plain.marks >= 2 and plain.units >= 15
-        points -= (2.0 if prose else 5.0) * (share - 0.3)
-        if block.links > 3 and not prose:
+        points -= (2.0 if prose or block.kind == "row" else 5.0) * (share - 0.3)
+        if block.links > 3 and not prose and block.kind != "row":
             points -= 1.0
     if block.links and plain.units < 12 and not plain.ends and block.kind not in ("heading", "row"):
         points -= 1.5

@@ -37,7 +37,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\ud800-\udfff]")
 _BLANKS = re.compile(r"\n{3,}")
 
 
-class Step(PipelineStep):
+class Step(PipelineStep):  # type: ignore[misc]
     """One document in, one or none out: subclasses write `change`."""
 
     type = "qingyu"
@@ -59,7 +59,7 @@ class Step(PipelineStep):
                 self.stat_update(f"dropped_{reason}")
 
 
-class ReadFiles(PipelineStep):
+class ReadFiles(PipelineStep):  # type: ignore[misc]
     """The documents of one task's files. What cannot be read is counted and named, no more."""
 
     type = "qingyu"
@@ -243,7 +243,7 @@ class ShingleSignature(MinhashDedupSignature):  # type: ignore[misc]
         return contamination.ngrams(text, self.config.n_grams).reshape((-1, 1))
 
 
-class KeepDocuments(PipelineStep):
+class KeepDocuments(PipelineStep):  # type: ignore[misc]
     """Write the documents of a task to one file, whole or not at all."""
 
     type = "qingyu"
@@ -265,7 +265,7 @@ class KeepDocuments(PipelineStep):
         part.replace(path)
 
 
-class ReadDocuments(PipelineStep):
+class ReadDocuments(PipelineStep):  # type: ignore[misc]
     """Read what `KeepDocuments` wrote in the same task."""
 
     type = "qingyu"

@@ -27,7 +27,7 @@ _PART_BYTES = 128 << 20
 _MAX_PARTS = 256
 
 
-class WriteShards(PipelineStep):
+class WriteShards(PipelineStep):  # type: ignore[misc]
     type = "qingyu"
     name = "shards"
 
