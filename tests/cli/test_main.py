@@ -20,9 +20,9 @@ from tests.cli.scripted import Install, Run
 
 VERBS = [
     *("chat", "generate", "serve", "models", "pull", "verify", "rm", "export", "import"),
-    "import-hf",
+    *("train", "import-hf"),
     *("eval", "compare", "report", "receipt", "leaderboard"),
-    *("inspect", "tokenize", "bench", "doctor"),
+    *("data", "inspect", "tokenize", "bench", "doctor"),
 ]
 
 

@@ -138,7 +138,8 @@ def load_network(path: Path) -> PreTrainedModel:
             state_dict=weights,
             dtype=torch.float32,
         )
-    return model.eval()
+    model.eval()
+    return model
 
 
 @contextmanager

@@ -163,7 +163,7 @@ def _llama3(gguf: GGUFFile, model: ModelConfig) -> RopeStretch:
     """The rule behind a file's rotary factors: the one it names, or one that gives the same."""
     given = np.frombuffer(gguf.data("rope_freqs.weight"), np.float32)
     named = gguf.metadata.get(LLAMA3_KEY)
-    rules = [*_KNOWN_LLAMA3]
+    rules: list[tuple[float, ...]] = [*_KNOWN_LLAMA3]
     if isinstance(named, np.ndarray) and named.size == 4:
         rules.insert(0, tuple(shortest(value) for value in named))
     base = gguf.get(f"{model.family}.rope.freq_base", float, 10000.0)

@@ -74,12 +74,17 @@ def write_gguf(
         for tensor in tensors:
             start = done
             for piece in tensor.pieces():
-                done += file.write(memoryview(piece).cast("B"))
+                done += file.write(as_bytes(piece))
                 progress("write", done, total)
             assert done - start == tensor.num_bytes, (tensor.name, done - start, tensor.num_bytes)
             done += file.write(bytes(-done % DEFAULT_ALIGNMENT))
         progress("write", done, total)
     return total
+
+
+def as_bytes(piece: Piece) -> memoryview:
+    """A piece as the bytes it has in memory."""
+    return memoryview(piece).cast("B")  # type: ignore[arg-type]  # arrays have the protocol
 
 
 def _header(metadata: Metadata, tensors: Sequence[TensorPlan]) -> bytes:

@@ -131,7 +131,7 @@ def _open_weights(folder: Path) -> list[SafetensorsFile]:
 
 
 def _indexed_files(index: Path) -> list[str]:
-    entries = read_object(index).get("weight_map")
+    entries: Any = read_object(index).get("weight_map")
     names = set(entries.values()) if _is_texts(entries) else set()
     if not names or len(names) > _MAX_FILES:
         raise _wrong(

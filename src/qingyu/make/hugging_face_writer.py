@@ -21,6 +21,7 @@ import numpy as np
 from qingyu.errors import InvalidRequestError
 from qingyu.make.any_tokenizer import tokenizer_parts, without_padding
 from qingyu.make.blocks import Encoder
+from qingyu.make.gguf_writer import as_bytes
 from qingyu.make.hf_config import to_config_json
 from qingyu.make.hugging_face import CONFIG, GENERATION, INDEX, NORMALIZER_KEY, WEIGHTS
 from qingyu.make.network import FLOAT_TYPES, Network, Weight
@@ -87,7 +88,7 @@ def write_folder(
                 file.write(header_bytes(tensors, {"format": "pt"}))
                 for name in names:
                     for piece in encoder.pieces(name, network.weights[name], types[name]):
-                        done += file.write(memoryview(piece).cast("B"))
+                        done += file.write(as_bytes(piece))
                         progress("write", done, total)
         if len(files) > 1:
             weight_map = {name: file_name for file_name, names in files.items() for name in names}

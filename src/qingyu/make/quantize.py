@@ -107,7 +107,7 @@ def _q4_0(blocks: Floats) -> Bytes:
 def _q5_0(blocks: Floats) -> Bytes:
     scale, codes = _symmetric_codes(blocks, 16)
     fifth = np.packbits(codes >> 4, axis=1, bitorder="little")
-    return np.concatenate([_half(scale), fifth, _nibbles(codes & 15)], axis=1)
+    return np.concatenate([_half(scale), fifth, _nibbles(codes & np.uint8(15))], axis=1)
 
 
 def _q4_1(blocks: Floats) -> Bytes:
@@ -128,7 +128,7 @@ def _q6_k(blocks: Floats) -> Bytes:
 
 def _nibbles(codes: Bytes) -> Bytes:
     """[blocks, 32] codes below 16: the first half low, the second high."""
-    return codes[:, :16] | codes[:, 16:] << 4
+    return codes[:, :16] | codes[:, 16:] << np.uint8(4)
 
 
 def _inverse(scale: Floats) -> Floats:

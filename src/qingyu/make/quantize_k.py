@@ -96,7 +96,7 @@ def _affine_fit(x: Floats, weight: Floats, levels: int) -> tuple[Floats, Floats]
     high = x.max(axis=2)
     best_shift = np.minimum(x.min(axis=2), np.float32(0))
     best_scale = (high - best_shift) / np.float32(levels)
-    best_error = np.full(high.shape, np.inf, np.float32)
+    best_error: Floats = np.full(high.shape, np.inf, np.float32)
     weighted = weight * x
     sum_w, sum_x, sum_xx = _sum(weight, 2), _sum(weighted, 2), _dot(weighted, x)
     for step in _AFFINE_SHIFTS:
@@ -132,11 +132,11 @@ def _solve(
     # Without a shift: where the best one would be positive, or all codes are the same. With
     # nothing but a shift: where all codes are 0.
     through_zero = sum_xq / np.where(sum_qq > 0, sum_qq, 1)
-    mean = np.minimum(sum_x / np.where(sum_w > 0, sum_w, 1), 0)
+    mean = np.minimum(sum_x / np.where(sum_w > 0, sum_w, 1), np.float32(0))
     plain = ~solvable | (shift > 0)
     scale = np.where(plain, through_zero, scale)
     shift = np.where(plain, np.where(sum_qq > 0, np.float32(0), mean), shift)
-    return np.maximum(scale, 0), shift
+    return np.maximum(scale, np.float32(0)), shift.astype(np.float32, copy=False)
 
 
 def _affine_codes(x: Floats, d: Floats, scales: Floats, dm: Floats, minima: Floats) -> Bytes:
@@ -209,8 +209,9 @@ def _scale_fit(x: Floats, weight: Floats, half_range: int) -> Floats:
 
 
 def _signed_codes(x: Floats, d: Floats, scales: Floats) -> Floats:
-    codes = np.rint(x * _inverse(d[:, None] * scales)[:, :, None])
-    return np.clip(codes, -32, 31)
+    codes: Floats = np.rint(x * _inverse(d[:, None] * scales)[:, :, None])
+    np.clip(codes, -32, 31, out=codes)
+    return codes
 
 
 def _signed_error(x: Floats, weight: Floats, codes: Floats, d: Floats, scales: Floats) -> Floats:

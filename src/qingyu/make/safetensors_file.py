@@ -146,8 +146,9 @@ def _read_header(path: Path, map_: mmap.mmap) -> dict[str, StoredTensor]:
 
 
 def _entry(path: Path, name: str, entry: Any, start: int, size: int) -> StoredTensor:
-    fields = entry if isinstance(entry, dict) else {}
-    shape, offsets = fields.get("shape"), fields.get("data_offsets")
+    fields: dict[str, Any] = entry if isinstance(entry, dict) else {}
+    shape: Any = fields.get("shape")
+    offsets: Any = fields.get("data_offsets")
     if not (
         _is_numbers(shape) and 1 <= len(shape) <= 4 and min(shape) >= 1
         and _is_numbers(offsets) and len(offsets) == 2

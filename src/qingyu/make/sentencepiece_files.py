@@ -280,7 +280,7 @@ def _merges(named: list[tuple[str, int]], scores: tuple[float, ...]) -> list[lis
 
 def _space_prefix(fields: Mapping[str, Any]) -> bool:
     """Whether any step puts a space before a text: Prepend, or Metaspace that does."""
-    steps = [fields.get("normalizer"), fields.get("pre_tokenizer")]
+    steps: list[Any] = [fields.get("normalizer"), fields.get("pre_tokenizer")]
     while steps:
         step = steps.pop()
         if not isinstance(step, dict):
@@ -288,7 +288,8 @@ def _space_prefix(fields: Mapping[str, Any]) -> bool:
         if step.get("type") == "Prepend" or step.get("prepend_scheme") in ("first", "always"):
             return True
         for inner in ("normalizers", "pretokenizers"):
-            steps += step.get(inner) if isinstance(step.get(inner), list) else []
+            found = step.get(inner)
+            steps += found if isinstance(found, list) else []
     return False
 
 
