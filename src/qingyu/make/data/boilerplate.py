@@ -63,6 +63,7 @@ _DATE = (
 )
 # (pattern, how sure). Short texts count in full, long ones less: articles talk of these things.
 _DATES = re.compile(_DATE, re.IGNORECASE)
+_SECONDS = re.compile(r"\d{1,2}:\d\d:\d\d")
 _CLOCKS = re.compile(r"\d{1,2}[:：]\d\d(?:[:：]\d\d)?(?:\s?[ap]\.?m\.?)?", re.IGNORECASE)
 _PATTERNS: list[tuple[re.Pattern[str], float]] = [
     (re.compile(pattern, re.IGNORECASE), sure)
@@ -91,6 +92,7 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
         (r"^[\d,.万kK ]+\s*人?(?:赞同|觉得|关注|喜欢|做过|参与|收藏|推荐)|人赞同了?该回答", 5),
         (r"给个好评|求(?:推荐|收藏|月票|好评|订阅|打赏)|更新越快|(?:手机|移动|电脑)(?:站|版|端).{0,20}(?:https?:|www\.|m\.)|无广告", 5),
         (r"转载(?:请|须|需|时)?.{0,4}注明|转载自|本文(?:由|来自|来源|出自|摘自|系|为).{0,40}(?:整理|发布|提供|原创|授权|转载|编辑|http)|如需转载|整理发布", 5),
+        (r"版权归.{0,24}所有|(?:盗版|翻印)必究|本(?:站|网站|网|论坛|社区)(?:欢迎|已|将|不|的|为|是|会|提供|建议|提醒|支持|保留|概不)|not responsible for|no liability|may be edited for", 4.5),
         (r"page (?:compiled|maintained|created) by|comments and corrections|^back to |website by|site by|registered (?:in|office|charity)", 5),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
@@ -121,7 +123,7 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
         (r"(?:请)?(?:先)?登录(?:后|之后)|(?:立即|免费|用户|会员)(?:登录|注册)|忘记密码|还没有账号", 4),
         (r"^(?:回复|举报|赞|顶|踩|收藏|引用|点赞|支持|反对|分享|评论|转发|只看(?:该作者|楼主)|倒序浏览|展开全文|收起|查看全部|加载更多"
          r"|reply|quote|report|flag|share|upvote|downvote|like|permalink|edit|delete|helpful|show more|load more)(?:\s*[(（]?\d*[)）]?)$", 5),
-        (r"^(?:发表|我要|写|提交)(?:评论|留言|回复|回帖|回应)|^leave a (?:reply|comment)|^post a comment|your email address will not be", 5),
+        (r"^(?:发表|我要|写|提交)(?:评论|留言|回复|回帖|回应)|^leave a (?:reply|comment)|^post a (?:reply|comment|follow|message)|your email address will not be", 5),
         (r"加入购物车|立即购买|add to (?:cart|bag|wish ?list|basket)|buy now|free shipping|^in stock|^qty\b|月销量|累计评价", 4),
         (r"^(?:advertisement|sponsored|广告|推广|赞助商)|^ad$", 6),
         (r"(?:楼主|沙发|板凳|地板|\d+楼)$|^#\d+(?:楼)?$|^(?:积分|威望|金钱|贡献|经验|精华|帖子|主题|注册时间|最后登录|在线时间|阅读权限|用户组)\s*[:：\d]", 5),
@@ -218,10 +220,12 @@ def weight(text: str, size: float) -> float:
 
 def _dated(text: str, size: float) -> float:
     """A date with next to nothing beside it; one in Chinese may sign a notice."""
-    if size > 26 or not _DATES.search(text):
+    if size > 40 or not (_DATES.search(text) or _SECONDS.search(text)):
         return 0.0
     rest = _CLOCKS.sub("", _DATES.sub("", text))
     left = len(re.sub(r"\W", "", rest))
+    if _CLOCKS.search(text) and left <= 40 and not re.search(r"[。！？.!?]", rest):
+        return 4.0
     if left > 12 or rest.rstrip().endswith(("。", "！", "？", "”")):
         return 0.0
     bare = not left or (text.startswith(("（", "(")) and not _CLOCKS.search(text))

@@ -83,7 +83,7 @@ def _name_points(element: HtmlElement, weight: float, total: float) -> float:
             return 0.0
         if element.tag in ("nav", "footer"):
             return -5.0
-        return -4.0 if share < 0.15 else -2.5
+        return -4.0 if share < 0.25 else -2.5
     return 0.5 if boilerplate.is_text(element) else 0.0
 
 
@@ -219,7 +219,7 @@ def raise_title(row: list[Block], region: HtmlElement, title: str) -> None:
     wanted = {part for part in wanted if len(part) >= 2}
     whole = _squeeze(title)
     parts = [part for part in map(_squeeze, _TITLE_PARTS.split(title)) if part]
-    chief = {whole, *parts[:1], max(parts, key=len, default="")}
+    chief = {whole, *parts[:1]}
     best: int | None = None
     rank = 0.0
     limit = 0.3 * sum(map(good, row))

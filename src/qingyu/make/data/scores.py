@@ -60,22 +60,28 @@ def own_score(block: Block) -> float:
 
 def see_verse(row: list[Block]) -> None:
     """Runs of short lines without links, in one element or side by side: verse, dialogue."""
-    run: list[Block] = []
+    for run in runs(row):
+        size = sum(one.plain.units for one in run)
+        share = sum(one.plain.units * one.plain.share for one in run) / size if size else 0.0
+        marks = sum(one.plain.marks + one.plain.ends for one in run)
+        if len(run) >= 2 and size >= 16 and (share >= 0.2 or (marks >= 2 and share >= 0.1)):
+            for one in run:
+                one.score = max(one.score, 0.5)
+                one.verse = True
+
+
+def runs(row: list[Block]) -> list[list[Block]]:
+    """Blocks without links that follow each other in one element, or in elements side by side."""
+    found: list[list[Block]] = []
     place: object = None
-    for block in [*row, None]:
-        here = None if block is None else _line_place(block)
-        if run and (here is None or here != place):
-            size = sum(one.plain.units for one in run)
-            share = sum(one.plain.units * one.plain.share for one in run) / size if size else 0.0
-            marks = sum(one.plain.marks + one.plain.ends for one in run)
-            if len(run) >= 2 and size >= 16 and (share >= 0.2 or (marks >= 2 and share >= 0.1)):
-                for one in run:
-                    one.score = max(one.score, 0.5)
-                    one.verse = True
-            run = []
-        if block is not None and here is not None:
-            run.append(block)
+    for block in row:
+        here = _line_place(block)
+        if here is None or here != place:
+            found.append([])
+        if here is not None:
+            found[-1].append(block)
         place = here
+    return [run for run in found if run]
 
 
 def _line_place(block: Block) -> object:
@@ -108,6 +114,17 @@ def judge_spam(row: list[Block], title: str) -> None:
         if found >= 3 or (found == 2 and block.all.units < 60):
             block.notes.append("trades")
             block.score -= 4.0
+    for lines in runs(row):
+        if len(lines) >= 3 and spam.is_keyword_list(" | ".join(one.text for one in lines)):
+            for block in lines:
+                block.notes.append("keyword lines")
+                block.score -= 4.0
+    sites = promotion.site_names(title)
+    for block in row:
+        if block.kind != "heading" and promotion.names_site(block.text, sites):
+            tempted = bool(promotion.appeals(block.text)) or boilerplate.weight(block.text, 0) > 0
+            block.notes.append("names the site")
+            block.score = min(block.score, 3.0) - 5.0 if tempted else block.score - 1.5
     long = [b for b in row if b.all.units >= 25 and b.kind not in ("pre", "row")]
     for number in spam.templated([block.text for block in long]):
         long[number].notes.append("templated")
@@ -122,9 +139,15 @@ def judge_repeats(row: list[Block]) -> None:
             above = block.element.getparent()
             above = above.getparent() if above is not None else None
             places[_DIGITS.sub("0", block.text)].add(above)
+    squeezed = [re.sub(r"[\W_]+", "", block.text.lower()) for block in row]
+    whole = "\n".join(text for text, block in zip(squeezed, row, strict=True) if block.kind == "p")
+    same = Counter(squeezed)
     frames = Counter(block.frame for block in row if block.links and block.plain.units >= 1)
     seen: set[str] = set()
-    for block in row:
+    for bare, block in zip(squeezed, row, strict=True):
+        if block.kind == "p" and 7 <= block.all.units < 60 and whole.count(bare) > same[bare]:
+            block.notes.append("quoted")  # a line set large that stands in the text as well
+            block.score -= 3.5
         if frames[block.frame] >= 3 and block.frame and block.all.units < 40:
             block.notes.append("frame")
             block.score -= 2.5
@@ -178,7 +201,7 @@ def draw_together(row: list[Block]) -> None:
         for block in group:
             if block.notes and mean > 0:
                 continue
-            block.score += 0.35 * mean
+            block.score += (0.6 if mean > 0 and not block.links else 0.35) * mean
 
 
 def _path(block: Block) -> tuple[object, ...]:

@@ -49,11 +49,15 @@ def is_keyword_list(text: str) -> bool:
     mean = whole.units / len(parts)
     if not stops and mean <= 10 and whole.share < 0.2 and _common_share(parts) >= 0.55:
         return True
-    if mean > 9 or stops > len(parts) / 12 or whole.share > 0.14:
+    if mean > 9 or stops > len(parts) / 5 or whole.share > 0.14:
         return False
-    if _common_share(parts) >= 0.4 and whole.share < 0.1:
+    if _common_share(parts) >= 0.4 and whole.share < 0.1 and stops <= len(parts) / 12:
         return True
+    if len(parts) >= 8 and mean < 6.5 and whole.share < 0.07 and stops < 0.2 * len(parts):
+        return True  # names between commas; verse has its stops
     hard = len(_HARD_SEPARATORS.findall(text))
+    if stops > len(parts) / 12:
+        return False
     return hard >= 0.6 * (len(parts) - 1) and whole.share < 0.09 and len(parts) >= 8
 
 
