@@ -94,6 +94,8 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
         (r"转载(?:请|须|需|时)?.{0,4}注明|转载自|本文(?:由|来自|来源|出自|摘自|系|为).{0,40}(?:整理|发布|提供|原创|授权|转载|编辑|http)|如需转载|整理发布", 5),
         (r"版权归.{0,24}所有|(?:盗版|翻印)必究|本(?:站|网站|网|论坛|社区)(?:欢迎|已|将|不|的|为|是|会|提供|建议|提醒|支持|保留|概不)|not responsible for|no liability|may be edited for", 4.5),
         (r"page (?:compiled|maintained|created) by|comments and corrections|^back to |website by|site by|registered (?:in|office|charity)", 5),
+        (r"this (?:entry|post) was (?:posted|written)|filed under|follow any (?:responses|comments)|\btrackbacks?\b|mailing list|off your first|stay in touch|materials provided by", 5),
+        (r"^(?:\S{1,5}\s?[(（\[]\d+[)）\]]\s*)+$", 4),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
          r"|友情链接|合作伙伴|网站导航|手机版|电脑版|无障碍)", 4),
@@ -143,7 +145,7 @@ _CONTACTS = re.compile(
 )
 _ADDRESS = re.compile(r"https?://|www\.\w|\w\.(?:com|cn|net|org)\b", re.IGNORECASE)
 _NOTES = re.compile(
-    r"^(?:see also|references?|footnotes|external links|further reading|bibliography|citations"
+    r"^(?:see also|references?|footnotes|external links|further reading|bibliography|citations?|journal references?|story source|cite this (?:page|article)|how to cite"
     r"|参见|另见|参考(?:资料|文献|来源)|外部链接|扩展阅读|延伸阅读|相关条目|脚注)$",
     re.IGNORECASE,
 )
@@ -201,9 +203,10 @@ def weight(text: str, size: float) -> float:
     text = simplified(text)
     sure, hits = _dated(text, size), 0
     for pattern, points in _PATTERNS:
-        if pattern.search(text):
+        found = len(pattern.findall(text))
+        if found:
             sure = max(sure, points)
-            hits += 1
+            hits += min(found, 3)
     if _OPENINGS.search(text):
         return 5.0
     if len(_CONTACTS.findall(text)) >= 2 and not text.rstrip().endswith("。"):

@@ -146,6 +146,7 @@ def judge_sections(row: list[Block], body: HtmlElement) -> None:
     most = 0.4 * weights.get(body, 0.0)
     inside: HtmlElement | None = None
     level = 0
+    large = False
     for block in row:
         if inside is not None:
             within = any(one is inside for one in (block.element, *block.element.iterancestors()))
@@ -157,10 +158,11 @@ def judge_sections(row: list[Block], body: HtmlElement) -> None:
             block.score -= 4.0
             parent = block.element.getparent()
             inside, level = (parent if parent is not None else block.element), block.level
+            large = weights.get(inside, 0.0) > most
             if block.kind != "heading":
                 level = 2
                 # A line that stands among the text ends nothing but itself.
-                if weights.get(inside, 0.0) > most:
+                if large:
                     inside = None
         elif inside is not None:
             weak = (
@@ -171,7 +173,7 @@ def judge_sections(row: list[Block], body: HtmlElement) -> None:
             if boilerplate.is_teaser(block.text):
                 block.score -= 3.0
             block.notes.append("after a cut")
-            block.score -= 3.0 if weak or block.kind == "li" else 1.5
+            block.score -= 3.0 if weak or block.kind == "li" else 1.5 if large else 4.0
 
 
 def find_region(row: list[Block], body: HtmlElement) -> HtmlElement:
@@ -255,7 +257,7 @@ def raise_title(row: list[Block], region: HtmlElement, title: str) -> None:
         own = block.score + block.away
         if block.notes or block.links or own < -0.7:
             continue
-        if block.kind in ("row", "pre"):
+        if block.kind in ("row", "pre") or block.element.tag in ("dt", "dd"):
             block.score = max(0.4, own)
         elif own > 1.5:
             block.score = own
