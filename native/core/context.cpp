@@ -29,9 +29,10 @@ struct Cutter {
   }
 };
 
-void cut_activations(Cutter& cut, size_t tokens, size_t columns, Activations& a) {
+void cut_activations(Cutter& cut, size_t tokens, size_t columns, bool fine, Activations& a) {
   const size_t blocks = tokens * (columns / kBlock + 1);
   a.codes = cut.take<int8_t>(blocks * kBlock);
+  a.fine = fine ? cut.take<int8_t>(blocks * kBlock) : nullptr;
   a.scale = cut.take<float>(blocks);
   for (int slot = 0; slot < kNumOffsetSlots; slot++)
     a.minus[slot] = cut.take<int32_t>(blocks * static_cast<size_t>(kSlotSubBlocks[slot]));
@@ -47,7 +48,7 @@ size_t stride_of(int n) { return static_cast<size_t>(n / kLanes | 1) * kLanes; }
 }  // namespace
 
 Context::Context(std::shared_ptr<const Model> model, int max_tokens, int threads, int activation_bits)
-    : pages(*model, max_tokens), model_(std::move(model)), threads_(threads), twice_(activation_bits == 16) {
+    : pages(*model, max_tokens), model_(std::move(model)), threads_(threads), fine_(activation_bits == 16) {
   if (activation_bits != 8 && activation_bits != 16)
     throw std::invalid_argument("activation_bits is " + std::to_string(activation_bits) + ", not 8 or 16");
   if (threads < 1 || threads > 1024)
@@ -65,12 +66,7 @@ Context::Context(std::shared_ptr<const Model> model, int max_tokens, int threads
       m.cosine = cut.take<float>(static_cast<size_t>(c.rope_size / 2));
       m.sine = cut.take<float>(static_cast<size_t>(c.rope_size / 2));
       m.half = cut.take<uint16_t>(static_cast<size_t>(c.head_size));
-      cut_activations(cut, 1, static_cast<size_t>(widest_), m.activations);
-      if (twice_) {
-        cut_activations(cut, 1, static_cast<size_t>(widest_), m.rest);
-        m.remainder = cut.take<float>(static_cast<size_t>(widest_));
-        m.panel = cut.take<float>(static_cast<size_t>(kMicroBatch) * kLanes);
-      }
+      cut_activations(cut, 1, static_cast<size_t>(widest_), fine_, m.activations);
       if (!pass) m.memory = Mapping(cut.at, false);
     }
   }
@@ -98,8 +94,7 @@ void Context::make_room(int tokens) {
     cut.at = std::max(cut.at, attention_end);
     cosine_ = cut.take<float>(n * static_cast<size_t>(c.rope_size / 2));
     sine_ = cut.take<float>(n * static_cast<size_t>(c.rope_size / 2));
-    cut_activations(cut, n, static_cast<size_t>(widest_), shared_);
-    if (twice_) cut_activations(cut, n, static_cast<size_t>(widest_), rest_);
+    cut_activations(cut, n, static_cast<size_t>(widest_), fine_, shared_);
     if (!pass) memory = Mapping(cut.at);
   }
   memory_ = std::move(memory);
@@ -166,7 +161,6 @@ struct Context::Pass {
   const size_t inner = stride_of(c.feed_forward_size);
   Share tokens = share_of(count);  // of the active rows
   Activations input = single ? own.activations : context.shared_;  // the same buffers for all
-  Activations rest = single ? own.rest : context.rest_;            // with 16 bits only
 
   Share share_of(int rows_to_share) const {
     return Share(rows_to_share, single ? 0 : member, single ? 1 : team.size);
@@ -175,20 +169,14 @@ struct Context::Pass {
   float* x(int t) const { return single ? own.x : context.x_ + width * static_cast<size_t>(t); }
 
   void start_input(int num_tokens, int columns, unsigned needs) {
-    for (Activations* a : {&input, &rest}) {
-      a->tokens = num_tokens;
-      a->columns = columns;
-      a->tile = k.tile;
-    }
+    input.tokens = num_tokens;
+    input.columns = columns;
+    input.tile = k.tile;
     input.needs = needs;
-    rest.needs = needs & ~kNeedFloats;
   }
 
   void set_input(int i, const float* from) {  // token i's row
     k.prepare(from, 0, i, i + 1, input);
-    if (!context.twice_ || !rest.needs) return;
-    k.remainder(from, input, i, own.remainder);
-    k.prepare(own.remainder, 0, i, i + 1, rest);
   }
 
   void embed() {
@@ -237,13 +225,6 @@ struct Context::Pass {
   // The rows of panels [first, last), as Kernels::matmul.
   void multiply_panels(const Matrix& matrix, int first, int last, float* y, size_t stride) {
     k.matmul(matrix, input, first, last, y, stride, own.matrix_scratch);
-    if (!context.twice_ || is_float(*matrix.format)) return;
-    for (int p = first; p < last; p++) {
-      const int row = p * kLanes, rows = std::min(kLanes, matrix.rows - row);
-      k.matmul(matrix, rest, p, p + 1, own.panel - row, kLanes, own.matrix_scratch);
-      for (int t = 0; t < rest.tokens; t++)
-        for (int i = 0; i < rows; i++) y[stride * static_cast<size_t>(t) + static_cast<size_t>(row + i)] += own.panel[t * kLanes + i];
-    }
   }
 
   // This member's share of the rows of several matrices with one input.

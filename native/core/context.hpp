@@ -10,8 +10,8 @@ namespace qingyu {
 
 class Context {
  public:
-  // activation_bits: 8, or 16: what rounding to 8 bits leaves is rounded to 8 bits again, and both
-  // go through the integer products. Takes twice as long there, with errors some 250 times smaller.
+  // activation_bits: 8, or 16: both bytes go through the integer products. Takes twice as long
+  // there, with errors some 250 times smaller.
   Context(std::shared_ptr<const Model> model, int max_tokens, int threads, int activation_bits = 8);
 
   // Appends tokens[i] to sequences[i] and writes the logits after the tokens at the (rising)
@@ -23,7 +23,7 @@ class Context {
   Pages pages;
   const Model& model() const { return *model_; }
   int threads() const { return threads_; }
-  int activation_bits() const { return twice_ ? 16 : 8; }
+  int activation_bits() const { return fine_ ? 16 : 8; }
 
  private:
   struct Row {  // one token of the micro-batch
@@ -39,8 +39,7 @@ class Context {
     float* attention_scratch;
     float *x, *normed, *cosine, *sine;  // x: for single tokens
     uint16_t* half;
-    Activations activations, rest;      // for single tokens
-    float *remainder, *panel;           // of one token; [tokens][16] products of the rests
+    Activations activations;            // for single tokens
     std::vector<const uint8_t*> page_table;
   };
   struct Pass;
@@ -49,11 +48,11 @@ class Context {
 
   std::shared_ptr<const Model> model_;
   int threads_, room_ = 0, widest_ = 0;
-  bool twice_;
+  bool fine_;
   Mapping memory_;
   float *x_ = nullptr, *q_ = nullptr, *k_ = nullptr, *v_ = nullptr, *attended_ = nullptr, *out_ = nullptr, *gate_ = nullptr, *up_ = nullptr;
   float *cosine_ = nullptr, *sine_ = nullptr;
-  Activations shared_, rest_;
+  Activations shared_;
   std::vector<Member> members_;
   std::vector<Tile> tiles_;
   int alone_ = 0, patience_ = kFirstRest;  // see run()

@@ -96,6 +96,11 @@ inline F f_power_of_two(I n) { return {power_of_two(n.a), power_of_two(n.b)}; }
 inline I i_zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 inline I i_set(int32_t v) { return {_mm256_set1_epi32(v), _mm256_set1_epi32(v)}; }
 inline I i_add(I x, I y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+inline I i_times_256(I v) { return {_mm256_slli_epi32(v.a, 8), _mm256_slli_epi32(v.b, 8)}; }
+inline I i_high_byte(I v) {
+  const __m256i half = _mm256_set1_epi32(128);
+  return {_mm256_srai_epi32(_mm256_add_epi32(v.a, half), 8), _mm256_srai_epi32(_mm256_add_epi32(v.b, half), 8)};
+}
 inline I i_round(F v) { return {_mm256_cvtps_epi32(v.a), _mm256_cvtps_epi32(v.b)}; }
 inline int32_t i_sum(I v) {
   alignas(32) int32_t lanes[8];

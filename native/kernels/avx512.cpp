@@ -78,6 +78,8 @@ inline F f_power_of_two(I n) {
 inline I i_zero() { return _mm512_setzero_si512(); }
 inline I i_set(int32_t v) { return _mm512_set1_epi32(v); }
 inline I i_add(I a, I b) { return _mm512_add_epi32(a, b); }
+inline I i_times_256(I v) { return _mm512_slli_epi32(v, 8); }
+inline I i_high_byte(I v) { return _mm512_srai_epi32(_mm512_add_epi32(v, _mm512_set1_epi32(128)), 8); }
 inline I i_round(F v) { return _mm512_cvtps_epi32(v); }
 inline int32_t i_sum(I v) { return _mm512_reduce_add_epi32(v); }
 inline void i_store_bytes(int8_t* p, I v) {

@@ -37,8 +37,6 @@ struct Kernels {
                  float* y, size_t stride, uint8_t* scratch);
   // Fills what `out.needs` asks for, tokens [first, last) from x[token * stride + column].
   void (*prepare)(const float* x, size_t stride, int first, int last, Activations& out);
-  // What quantizing left of one token's row x: rest[column] = x[column] - scale * code.
-  void (*remainder)(const float* x, const Activations& quantized, int token, float* rest);
   void (*attention)(const AttentionTile& tile);
   // out[i] = x[i] / rms(x) * weight[i]; n a multiple of 16
   void (*rms_norm)(const float* x, const float* weight, int n, float epsilon, float* out);

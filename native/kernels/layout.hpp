@@ -151,6 +151,7 @@ static constexpr int offset_slot(const Format& f) {
 constexpr int kSlotOffset[kNumOffsetSlots] = {8, 16, 128, 32, 4};
 constexpr int kSlotSubBlocks[kNumOffsetSlots] = {1, 1, 1, 2, 2};
 constexpr unsigned kNeedFloats = 1u << 8, kNeedSums1 = 1u << 9, kNeedSums2 = 1u << 10;
+constexpr unsigned kNeedHalves = kNeedSums2 | 1u << 3 | 1u << 4;  // sums over 16 columns
 
 // What a matrix of this format wants prepared: a bit set of slots and the flags above.
 static constexpr unsigned needs_of(const Format& f) {
@@ -162,6 +163,7 @@ static constexpr unsigned needs_of(const Format& f) {
 // Activations of `tokens` rows, as the matrix kernels take them. Tokens are cut into tiles of
 // `tile` tokens (the last may be shorter, then its own length is the stride inside it):
 //     codes              [tile][block][token][32] int8, value = scale * code
+//     fine               the same; not null for activations of 16 bits: a code is 256 * codes + fine
 //     scale              [tile][block][token]
 //     minus[slot], sums  [tile][block][token][sub-block]; sums = scale * (sum of codes)
 //     floats             [tile][column][token], for float matrices, unquantized
@@ -169,6 +171,7 @@ struct Activations {
   int tokens = 0, columns = 0, tile = 0;
   unsigned needs = 0;
   int8_t* codes = nullptr;
+  int8_t* fine = nullptr;
   float* scale = nullptr;
   int32_t* minus[kNumOffsetSlots] = {};
   float* sums[2] = {};

@@ -4,7 +4,8 @@
 //     for each block of 32 columns
 //         for each sub-block: sum = fma(float(integer dot product), row scale * token scale, sum)
 //         for each sub-block: sum = fma(row minimum, token sum, sum)      (formats with minimum)
-// so a token's result does not depend on how many others are computed beside it.
+// so a token's result does not depend on how many others are computed beside it. With activations
+// of 16 bits the dot product is that of their high bytes, times 256, plus that of their low bytes.
 
 template <int LOW, int HIGH, bool BOOK>
 inline void unpack_block(const uint8_t* low, const uint8_t* high, C w[8]) {
@@ -98,11 +99,21 @@ void vector_panel(const uint8_t* panel, const PanelLayout& at, const Activations
     const F token_scale = f_set(x.scale[b]);
     UNROLL for (int s = 0; s < subs; s++) {
       constexpr int quads = 8 / subs;
-      I even = minimum ? i_zero() : i_set(minus[b * subs + s]), odd = i_zero();
-      UNROLL for (int q = 0; q < quads; q += 2) {
-        even = i_dot<wide>(even, w[s * quads + q], codes + 4 * (s * quads + q));
-        odd = i_dot<wide>(odd, w[s * quads + q + 1], codes + 4 * (s * quads + q + 1));
+      I even = i_zero(), odd = i_zero();
+      UNROLL for (int q = s * quads; q < (s + 1) * quads; q += 2) {
+        even = i_dot<wide>(even, w[q], codes + 4 * q);
+        odd = i_dot<wide>(odd, w[q + 1], codes + 4 * (q + 1));
       }
+      if (x.fine) {
+        const int8_t* fine = x.fine + static_cast<size_t>(b) * kBlock;
+        even = i_times_256(even);
+        odd = i_times_256(odd);
+        UNROLL for (int q = s * quads; q < (s + 1) * quads; q += 2) {
+          even = i_dot<wide>(even, w[q], fine + 4 * q);
+          odd = i_dot<wide>(odd, w[q + 1], fine + 4 * (q + 1));
+        }
+      }
+      if constexpr (!minimum) even = i_add(even, i_set(minus[b * subs + s]));
       sum = f_fma(f_from(i_add(even, odd)), f_mul(scales.scale[s], token_scale), sum);
     }
     if constexpr (minimum) {
@@ -144,8 +155,9 @@ void unpack_panel(const uint8_t* panel, const PanelLayout& at, int first, int la
 
 // NT tokens times `blocks` unpacked blocks. x, scale, ... point at the tile's first block.
 template <int NT, int SUBS, bool MINIMUM, bool WIDE>
-void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const float* scale,
-                    const int32_t* minus, const float* sums, float* y, size_t stride, bool first) {
+void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const int8_t* fine,
+                    const float* scale, const int32_t* minus, const float* sums, float* y,
+                    size_t stride, bool first) {
   Unpacked w = from;
   F sum[NT];
   UNROLL for (int t = 0; t < NT; t++) sum[t] = first ? f_zero() : f_load(y + stride * t);
@@ -155,10 +167,21 @@ void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const
       // All tokens take a quad before the next: a sum that is added to again at once would wait
       // for the instruction before it.
       I dot[NT];
-      UNROLL for (int t = 0; t < NT; t++) dot[t] = MINIMUM ? i_zero() : i_set(minus[t * SUBS + s]);
+      UNROLL for (int t = 0; t < NT; t++)
+        dot[t] = MINIMUM || fine ? i_zero() : i_set(minus[t * SUBS + s]);
       UNROLL for (int q = s * quads; q < (s + 1) * quads; q++) {
         const C v = c_load(w.codes + 64 * q);
         UNROLL for (int t = 0; t < NT; t++) dot[t] = i_dot<WIDE>(dot[t], v, codes + t * kBlock + 4 * q);
+      }
+      if (fine) {
+        UNROLL for (int t = 0; t < NT; t++) {
+          dot[t] = i_times_256(dot[t]);
+          if constexpr (!MINIMUM) dot[t] = i_add(dot[t], i_set(minus[t * SUBS + s]));
+        }
+        UNROLL for (int q = s * quads; q < (s + 1) * quads; q++) {
+          const C v = c_load(w.codes + 64 * q);
+          UNROLL for (int t = 0; t < NT; t++) dot[t] = i_dot<WIDE>(dot[t], v, fine + t * kBlock + 4 * q);
+        }
       }
       const F row_scale = f_load(w.scale + 16 * s);
       UNROLL for (int t = 0; t < NT; t++)
@@ -178,13 +201,14 @@ void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const
     w.codes += 512;
     w.scale += 16 * SUBS;
     codes += NT * kBlock;
+    if (fine) fine += NT * kBlock;
     scale += NT;
   }
   UNROLL for (int t = 0; t < NT; t++) f_store(y + stride * t, sum[t]);
 }
 
-using QuantizedTile = void (*)(const Unpacked&, int, const int8_t*, const float*, const int32_t*,
-                               const float*, float*, size_t, bool);
+using QuantizedTile = void (*)(const Unpacked&, int, const int8_t*, const int8_t*, const float*,
+                               const int32_t*, const float*, float*, size_t, bool);
 
 template <int SUBS, bool MINIMUM, bool WIDE, int... NT>
 inline QuantizedTile choose_tile(int tokens, std::integer_sequence<int, NT...>) {
@@ -222,7 +246,7 @@ void quantized_matmul(const Matrix& m, const Activations& x, int first, int last
   }
   Unpacked w{scratch, reinterpret_cast<float*>(scratch + kScratchBlocks * 512), nullptr};
   w.minimum = w.scale + kScratchBlocks * 32;
-  const int chunk = tokens_per_chunk(x.columns, 1);
+  const int chunk = tokens_per_chunk(x.columns, x.fine ? 2 : 1);
   for (int c = 0; c < x.tokens; c += chunk) {
     const int end = c + chunk < x.tokens ? c + chunk : x.tokens;
     for (int p = first; p < last; p++) {
@@ -245,7 +269,8 @@ void quantized_matmul(const Matrix& m, const Activations& x, int first, int last
             out = partial;
             out_stride = kLanes;
           }
-          tile(w, run, x.codes + blocks_before * kBlock, x.scale + blocks_before,
+          tile(w, run, x.codes + blocks_before * kBlock,
+               x.fine ? x.fine + blocks_before * kBlock : nullptr, x.scale + blocks_before,
                minimum ? nullptr : x.minus[SLOT < 0 ? 0 : SLOT] + blocks_before * subs,
                minimum ? x.sums[subs - 1] + blocks_before * subs : nullptr, out, out_stride, b == 0);
           if (rows < kLanes)

@@ -74,6 +74,8 @@ inline F f_power_of_two(I n) {
 
 inline I i_set(int32_t x) { I r; LANES r.v[i] = x; return r; }
 inline I i_zero() { return i_set(0); }
+inline I i_times_256(I x) { LANES x.v[i] *= 256; return x; }
+inline I i_high_byte(I x) { LANES x.v[i] = (x.v[i] + 128) >> 8; return x; }
 inline I i_add(I x, I y) { LANES x.v[i] += y.v[i]; return x; }
 inline I i_round(F x) {
   I r;  // what the vector instructions give for NaN and beyond the range: the smallest integer

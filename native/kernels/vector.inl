@@ -68,6 +68,7 @@ inline size_t block_at(const Activations& a, int t, int b) {
 
 void prepare(const float* x, size_t stride, int first, int last, Activations& out) {
   const int blocks = out.columns / kBlock;
+  const float steps = out.fine ? 127 * 256 + 127 : 127;
   for (int t = first; t < last; t++) {
     const int tile_start = t / out.tile * out.tile;
     const int width = out.tokens - tile_start < out.tile ? out.tokens - tile_start : out.tile;
@@ -82,38 +83,40 @@ void prepare(const float* x, size_t stride, int first, int last, Activations& ou
       const size_t at = block_at(out, t, b);
       const F v0 = f_load(row + b * kBlock), v1 = f_load(row + b * kBlock + 16);
       const float largest = f_highest(f_max(f_abs(v0), f_abs(v1)));
-      const float scale = largest / 127.0f;
-      const F inverse = f_set(largest > 0 ? 127.0f / largest : 0.0f);
+      const float scale = largest / steps;
+      const F inverse = f_set(largest > 0 ? steps / largest : 0.0f);
       const I q0 = i_round(f_mul(v0, inverse)), q1 = i_round(f_mul(v1, inverse));
-      i_store_bytes(out.codes + at * kBlock, q0);
-      i_store_bytes(out.codes + at * kBlock + 16, q1);
-      const int32_t sum[2] = {i_sum(q0), i_sum(q1)};
+      if (out.fine) {
+        i_store_bytes(out.codes + at * kBlock, i_high_byte(q0));
+        i_store_bytes(out.codes + at * kBlock + 16, i_high_byte(q1));
+        i_store_bytes(out.fine + at * kBlock, q0);
+        i_store_bytes(out.fine + at * kBlock + 16, q1);
+      } else {
+        i_store_bytes(out.codes + at * kBlock, q0);
+        i_store_bytes(out.codes + at * kBlock + 16, q1);
+      }
+      const int32_t total = i_sum(i_add(q0, q1));
+      int32_t sum[2] = {total, 0};
+      if (out.needs & kNeedHalves) {
+        sum[0] = i_sum(q0);
+        sum[1] = total - sum[0];
+      }
       out.scale[at] = scale;
       for (int slot = 0; slot < kNumOffsetSlots; slot++) {
         if (!(out.needs & 1u << slot)) continue;
         if (kSlotSubBlocks[slot] == 1) {
-          out.minus[slot][at] = -kSlotOffset[slot] * (sum[0] + sum[1]);
+          out.minus[slot][at] = -kSlotOffset[slot] * total;
         } else {
           out.minus[slot][2 * at] = -kSlotOffset[slot] * sum[0];
           out.minus[slot][2 * at + 1] = -kSlotOffset[slot] * sum[1];
         }
       }
-      if (out.needs & kNeedSums1) out.sums[0][at] = scale * static_cast<float>(sum[0] + sum[1]);
+      if (out.needs & kNeedSums1) out.sums[0][at] = scale * static_cast<float>(total);
       if (out.needs & kNeedSums2) {
         out.sums[1][2 * at] = scale * static_cast<float>(sum[0]);
         out.sums[1][2 * at + 1] = scale * static_cast<float>(sum[1]);
       }
     }
-  }
-}
-
-void remainder(const float* x, const Activations& quantized, int token, float* rest) {
-  for (int b = 0; b < quantized.columns / kBlock; b++) {
-    const size_t at = block_at(quantized, token, b);
-    const F minus_scale = f_set(-quantized.scale[at]);
-    const uint8_t* codes = reinterpret_cast<const uint8_t*>(quantized.codes + at * kBlock);
-    for (int i = 0; i < kBlock; i += kLanes)
-      f_store(rest + b * kBlock + i, f_fma(f_signed_bytes(codes + i), minus_scale, f_load(x + b * kBlock + i)));
   }
 }
 
@@ -243,4 +246,4 @@ void attention(const AttentionTile& a) {
   }
 }
 
-const Kernels kTable = {kName, kTile, matmul, prepare, remainder, attention, rms_norm, silu_multiply, add, rope, to_half};
+const Kernels kTable = {kName, kTile, matmul, prepare, attention, rms_norm, silu_multiply, add, rope, to_half};

@@ -32,7 +32,7 @@ Packed pack(const Format& f, const std::vector<uint8_t>& data, int rows, int col
 struct Input {
   std::vector<std::vector<uint8_t>> buffers;
   Activations a;
-  Input(const Kernels& k, const std::vector<float>& x, int tokens, int columns, unsigned needs) {
+  Input(const Kernels& k, const std::vector<float>& x, int tokens, int columns, unsigned needs, bool fine) {
     auto take = [&](size_t bytes) {
       buffers.emplace_back(bytes + 64);
       return buffers.back().data();
@@ -43,6 +43,7 @@ struct Input {
     a.tile = k.tile;
     a.needs = needs;
     a.codes = reinterpret_cast<int8_t*>(take(blocks * 32));
+    if (fine) a.fine = reinterpret_cast<int8_t*>(take(blocks * 32));
     a.scale = reinterpret_cast<float*>(take(blocks * 4));
     for (auto& m : a.minus) m = reinterpret_cast<int32_t*>(take(blocks * 8));
     for (auto& s : a.sums) s = reinterpret_cast<float*>(take(blocks * 8));
@@ -51,8 +52,8 @@ struct Input {
   }
 };
 
-std::vector<float> multiply(const Kernels& k, const Matrix& m, const std::vector<float>& x, int tokens) {
-  Input input(k, x, tokens, m.columns, needs_of(*m.format));
+std::vector<float> multiply(const Kernels& k, const Matrix& m, const std::vector<float>& x, int tokens, bool fine) {
+  Input input(k, x, tokens, m.columns, needs_of(*m.format), fine);
   std::vector<float> y(static_cast<size_t>(tokens) * static_cast<size_t>(m.rows), NAN);
   Mapping scratch(kMatrixScratchBytes, false);
   const int middle = m.panels() / 2;
@@ -94,24 +95,26 @@ CASE(matrix_products) {
       }
       for (int tokens : {1, 5, 13, 25}) {
         const std::vector<float> x = random_floats(static_cast<size_t>(tokens * columns), rng);
-        const std::vector<float> y = multiply(portable_kernels(), p.matrix, x, tokens);
-        for (int t = 0; t < tokens; t++)
-          for (int r = 0; r < rows; r++) {
-            double exact = 0, size = 0;
-            for (int k = 0; k < columns; k++) {
-              const double v = double(whole[static_cast<size_t>(r * columns + k)]) * double(x[static_cast<size_t>(t * columns + k)]);
-              exact += v;
-              size += v * v;
+        for (bool fine : {false, true}) {
+          const std::vector<float> y = multiply(portable_kernels(), p.matrix, x, tokens, fine);
+          for (int t = 0; t < tokens; t++)
+            for (int r = 0; r < rows; r++) {
+              double exact = 0, size = 0;
+              for (int k = 0; k < columns; k++) {
+                const double v = double(whole[static_cast<size_t>(r * columns + k)]) * double(x[static_cast<size_t>(t * columns + k)]);
+                exact += v;
+                size += v * v;
+              }
+              const double error = std::fabs(exact - double(y[static_cast<size_t>(t * rows + r)]));
+              CHECK(error < (is_float(f) ? 1e-4 : fine ? 3e-4 : 0.03) * std::sqrt(size), "type " + std::to_string(int(f.type)));
             }
-            const double error = std::fabs(exact - double(y[static_cast<size_t>(t * rows + r)]));
-            CHECK(error < (is_float(f) ? 1e-4 : 0.03) * std::sqrt(size), "type " + std::to_string(int(f.type)));
-          }
-        for (const Kernels* k : all_kernels()) {
-          CHECK(same(multiply(*k, p.matrix, x, tokens), y), std::string(k->name) + " type " + std::to_string(int(f.type)) + " tokens " + std::to_string(tokens));
-          for (int t = 0; t < tokens; t++) {  // each token alone
-            const std::vector<float> one(x.begin() + t * columns, x.begin() + (t + 1) * columns);
-            const std::vector<float> expected(y.begin() + t * rows, y.begin() + (t + 1) * rows);
-            CHECK(same(multiply(*k, p.matrix, one, 1), expected), std::string(k->name) + " alone");
+          for (const Kernels* k : all_kernels()) {
+            CHECK(same(multiply(*k, p.matrix, x, tokens, fine), y), std::string(k->name) + " type " + std::to_string(int(f.type)) + " tokens " + std::to_string(tokens));
+            for (int t = 0; t < tokens; t++) {  // each token alone
+              const std::vector<float> one(x.begin() + t * columns, x.begin() + (t + 1) * columns);
+              const std::vector<float> expected(y.begin() + t * rows, y.begin() + (t + 1) * rows);
+              CHECK(same(multiply(*k, p.matrix, one, 1, fine), expected), std::string(k->name) + " alone");
+            }
           }
         }
       }
