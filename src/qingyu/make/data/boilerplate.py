@@ -96,6 +96,7 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
         (r"page (?:compiled|maintained|created) by|comments and corrections|^back to |website by|site by|registered (?:in|office|charity)", 5),
         (r"this (?:entry|post) was (?:posted|written)|filed under|follow any (?:responses|comments)|\btrackbacks?\b|mailing list|off your first|stay in touch|materials provided by", 5),
         (r"^(?:\S{1,5}\s?[(（\[]\d+[)）\]]\s*)+$", 4),
+        (r"^(?:推荐|主营|热销|主要|热门)(?:产品|业务|商品|服务|项目)\s*[:：]|\d+\s*位网友|网友(?:发表|评论)|^.{1,14}\s(?:19|20)\d\d-\d\d?-\d\d?[\s\d:：]*[:：]", 4.5),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
          r"|友情链接|合作伙伴|网站导航|手机版|电脑版|无障碍)", 4),
@@ -154,7 +155,7 @@ _NEXT = re.compile(
 )
 _CUTS = re.compile(
     r"^(?:[【\[「『]?)(?:相关|更多|热门|最新|推荐|猜你|您可能|你可能|大家都在|为您推荐|为你推荐|延伸阅读|精彩推荐|编辑推荐|图片推荐"
-    r"|热点|今日|本周|排行|点击排行|阅读排行|随机|站内|同类|友情链接|上一篇|网友评论|最新评论|精彩评论|全部评论|发表评论|用户评论"
+    r"|热点|今日|本周|排行|点击排行|阅读排行|随机|站内|同类|友情链接|上一篇|网友评论|编者点评|编辑点评|作品点评|最新评论|精彩评论|全部评论|发表评论|用户评论"
     r"|我要评论|我要回应|我来说|评论|回应|其他人还|看了又看|买了又买|浏览过|分享到|相似|近期文章|文章归档|文章分类|标签云|下载地址|阅读下一篇|合作媒体|快速导航|栏目导航)"
     r"(?!.{14})"
     r"|^(?:related|recommended|popular|trending|latest|recent|most (?:read|popular|viewed)|more (?:from|in|on|news|stories|articles)"
@@ -196,12 +197,13 @@ def simplified(text: str) -> str:
     return text.translate(_SIMPLIFIED)
 
 
-def weight(text: str, size: float) -> float:
-    """How surely a text of that many units is furniture by what it says, 0 to 6."""
+def weight(text: str, size: float, *, dated: bool = True) -> float:
+    """How surely a text of that many units is furniture by what it says, 0 to 6. dated: whether a
+    date with little beside it counts; headings may have one."""
     if size > 220:
         return 0.0
     text = simplified(text)
-    sure, hits = _dated(text, size), 0
+    sure, hits = _dated(text, size) if dated else 0.0, 0
     for pattern, points in _PATTERNS:
         found = len(pattern.findall(text))
         if found:

@@ -17,17 +17,17 @@ _APPEALS: dict[str, re.Pattern[str]] = {
     kind: re.compile(pattern, re.IGNORECASE)
     for kind, pattern in {
         "self": (
-            r"我(?:校|院|厂|司|店|公司|单位|中心)|本(?:公司|院|校|厂|店|中心)|[公司院校厂]是一家|公司(?:位于|成立|拥有|秉承|专业|主营|以)"
+            r"我(?:校|院|厂|司|店|公司|单位|中心)|本(?:公司|院|校|厂|店|中心|所)|从事.{0,12}(?:生产|销售|加工|行业|服务).{0,4}(?:多|十|\d+)?年|产品(?:有|包括|涵盖|远销)|主营|[公司院校厂]是一家|公司(?:位于|成立|拥有|秉承|专业|主营|以)"
             r"|\bour (?:team|experts?|company|technicians|staff|services|clients|plumbers|surgeons)\b|\bproud to (?:be|serve|offer|provide)\b|\bhelped (?:thousands|hundreds)|\bwe (?:offer|provide|speciali[sz]e|pride|serve|cover|are the)\b"
             r"|\b(?:leading|premier|trusted|top[- ]rated|best|number one|#1) [\w ]{0,30}(?:in|near|around|company|provider|specialists?)\b"
         ),
         "offer": (
             r"专业(?:从事|生产|提供|承接|销售|定制|团队|的)|免费(?:试|咨询|上门|体验|报价|领取|设计)|价格(?:优惠|实惠|合理|低|公道|便宜)|质量(?:可靠|保证|好|过硬|上乘)"
-            r"|优质(?:的)?(?:服务|产品)|性价比|一站式|量身(?:定制|打造)|随到随|常年(?:招|供|回收|销售|承接)|推荐(?:工作|就业)|包(?:教|学)会|厂家直销|现货|批发|优惠活动|诚信(?:为本|经营)"
+            r"|优质(?:的)?(?:服务|产品)|性价比|一站式|量身(?:定制|打造)|随到随|常年(?:招|供|回收|销售|承接)|推荐(?:工作|就业)|包(?:教|学)会|厂家直销|现货|来样|定[做制]|起订量|货期|长期(?:高价)?(?:回收|收购|供应)|高价回收|现金结算|上门(?:服务|安装|回收)|批发|优惠活动|诚信(?:为本|经营)"
             r"|\bfree (?:quotes?|estimates?|consultation|inspection|trial|delivery|no[- ]obligation)|no[- ]obligation|affordable|competitive (?:prices|rates)|fully insured|24[ /]?(?:7|hours?)|satisfaction guaranteed|family[- ]run"
         ),
         "call": (
-            r"欢迎.{0,16}(?:来|前来|咨询|选购|光临|惠顾|订购|洽谈|合作|关注|报名|参观|您的|新老|各界)|点击(?:咨询|在线|进入|查看|下方|上方|这里)|预约(?:挂号|报名|参观)|(?:立即|马上|赶快|抓紧)(?:报名|咨询|预约|行动|订购|拨打)"
+            r"欢迎.{0,16}(?:来|前来|咨询|选购|光临|惠顾|订购|洽谈|合作|关注|报名|参观|您的|新老|各界)|点击(?:咨询|在线|进入|查看|下方|上方|这里)|预约(?:挂号|报名|参观)|(?:可以?|请|欢迎|随时)(?:与我们)?(?:联系|致电)|联系我们|需要.{0,14}(?:的朋友|的客户|可)|(?:立即|马上|赶快|抓紧)(?:报名|咨询|预约|行动|订购|拨打)"
             r"|\b(?:contact|call|email|visit|ring|phone) (?:us|our|now|today)\b|\bget in touch\b|\b(?:book|schedule|order|reserve) (?:now|online|yours?|a)\b|\b(?:get|request) (?:a|your) (?:free )?quote\b|today!"
         ),
         "contact": r"咨询|热线|来电|致电|拨打|电话|客服|QQ|微信号?|\d{3,4}-\d{7,8}|400-?\d{3}|\b(?:telephone|hotline)\b",
@@ -79,11 +79,15 @@ def echoes(text: str, title: str) -> bool:
     return same >= 0.7 * len(clauses)
 
 
+def is_about(title: str) -> bool:
+    """Whether a page is about the firm itself: what sells is its text."""
+    parts = [part for part in _PARTS.split(title) if part.strip()]
+    return bool(parts) and bool(_ABOUT.search(parts[0]))
+
+
 def site_names(title: str) -> set[str]:
     """What a page's title says after its own: the name of the site or firm."""
     parts = [part.strip() for part in _PARTS.split(title) if part.strip()]
-    if not parts or _ABOUT.search(parts[0]):
-        return set()
     return {
         part.lower()
         for part in parts[1:]

@@ -51,7 +51,7 @@ def own_score(block: Block) -> float:
     if spam.is_barred(block.text) and block.kind not in ("pre", "row") and plain.units < 60:
         block.notes.append("bars")
         points -= 2.5
-    furniture = boilerplate.weight(block.text, block.all.units)
+    furniture = boilerplate.weight(block.text, block.all.units, dated=block.kind != "heading")
     if furniture:
         block.notes.append(f"furniture {furniture:.1f}")
         points = min(points, 1.5 if furniture >= 3.5 else 6.0) - furniture
@@ -94,6 +94,7 @@ def _line_place(block: Block) -> object:
 
 
 def judge_spam(row: list[Block], title: str) -> None:
+    about = promotion.is_about(title)
     for block in row:
         if block.kind in ("pre", "row"):
             continue
@@ -103,7 +104,7 @@ def judge_spam(row: list[Block], title: str) -> None:
         elif spam.is_stuffed(block.text):
             block.notes.append("stuffed")
             block.score = min(block.score, 1.0) - 5.0
-        selling = promotion.weight(block.text, block.all.units)
+        selling = 0.0 if about else promotion.weight(block.text, block.all.units)
         if selling and block.kind != "heading":
             block.notes.append(f"selling {selling:.1f}")
             block.score = min(block.score, 2.5) - selling
@@ -119,7 +120,7 @@ def judge_spam(row: list[Block], title: str) -> None:
             for block in lines:
                 block.notes.append("keyword lines")
                 block.score -= 4.0
-    sites = promotion.site_names(title)
+    sites = set() if about else promotion.site_names(title)
     for block in row:
         if block.kind != "heading" and promotion.names_site(block.text, sites):
             tempted = bool(promotion.appeals(block.text)) or boilerplate.weight(block.text, 0) > 0
