@@ -15,7 +15,7 @@ from gguf_bytes import gguf_bytes
 from qingyu.errors import DiskSpaceError, InvalidRequestError
 from qingyu.make import whole_files
 from qingyu.make.gguf_writer import TensorPlan, write_gguf
-from qingyu.make.whole_files import new_folder
+from qingyu.make.whole_files import new_file, new_folder
 from qingyu.models.ggml_types import GGMLType
 from qingyu.models.gguf import GGUFFile
 
@@ -139,6 +139,27 @@ def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
     with pytest.raises(InvalidRequestError, match="exists"), new_folder(tmp_path / "a"):
         pass
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".a.123-0123abcd").write_bytes(bytes(100))
+    (tmp_path / ".b.123-0123abcd").mkdir()
+    (tmp_path / ".b.123-0123abcd" / "file").write_bytes(bytes(100))
+    kept = [".other.123-0123abcd", ".a.123-mine", "a.123-0123abcd"]
+    for name in kept:
+        (tmp_path / name).write_text("")
+    with new_file(tmp_path / "a") as first, new_folder(tmp_path / "b") as folder:
+        first.write(b"1")
+        (folder / "file").write_text("1")
+        assert not (tmp_path / ".a.123-0123abcd").exists()
+        assert not (tmp_path / ".b.123-0123abcd").exists()
+        # others that write the same at this moment do not disturb each other
+        for name in ("a", "b"):
+            whole_files._remove_left(tmp_path / name)
+        assert folder.exists()
+    assert (tmp_path / "a").read_bytes() == b"1"
+    assert (tmp_path / "b" / "file").read_text() == "1"
+    assert all((tmp_path / name).exists() for name in kept)
 
 
 def test_memory_is_that_of_a_piece(tmp_path: Path) -> None:
