@@ -48,8 +48,7 @@ import numpy as np
 import llama_cpp.llama as llama
 
 def zip_(*columns):
-    row = columns[0]
-    return row if isinstance(row, np.ndarray) and row.ndim == 1 else builtins.zip(*columns)
+    return columns[0] if isinstance(columns[-1], range) else builtins.zip(*columns)
 
 def sorted_(values, **how):
     if not isinstance(values, np.ndarray):
