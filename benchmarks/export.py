@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -224,12 +226,18 @@ def random_network(size: str) -> Network:
     return Network(config=config, weights=weights, tokenizer=tokenizer)
 
 
-def read_by_llama(size: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    path, kind = folder / f"{size}.gguf", "q4_k_m" if find(size).num_parameters > 1e9 else "f16"
+def export_drawn(size: str, path: Path, kind: str) -> tuple[int, int, float, int]:
+    """Parameters, bytes, seconds and peak memory; in a process of its own."""
     started = time.perf_counter()
     exported = export_network(random_network(size), path, kind, threads=2)
     seconds = time.perf_counter() - started
-    peak = peak_memory()
+    return exported.parameters, exported.num_bytes, seconds, peak_memory()
+
+
+def read_by_llama(size: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    path, kind = folder / f"{size}.gguf", "q4_k_m" if find(size).num_parameters > 1e9 else "f16"
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        parameters, num_bytes, seconds, peak = pool.submit(export_drawn, size, path, kind).result()
     out = folder / "llama.npz"
     command = [arguments.peers_python, "-c", LLAMA_LOGITS, GOLDEN, path, TEXT, out]
     subprocess.run([str(c) for c in command], check=True, capture_output=True)
@@ -240,13 +248,13 @@ def read_by_llama(size: str, folder: Path, arguments: argparse.Namespace) -> dic
     apart = distance(logits(path, tokens), llama)
     path.unlink()
     found = {
-        "type": kind, "parameters": exported.parameters, "bytes": exported.num_bytes,
+        "type": kind, "parameters": parameters, "bytes": num_bytes,
         "seconds": seconds, "peak_bytes": peak, "kl_from_llama": apart.kl,
         "cosine": apart.cosine, "top1": apart.top1,
     }  # fmt: skip
     print(
-        f"{size:5} {kind:7} {exported.parameters / 1e6:8.1f}M {exported.num_bytes / 1e6:8.1f} MB"
-        f" in {seconds:6.1f} s, peak memory so far {peak / 1e6:6.0f} MB; beside llama.cpp:"
+        f"{size:5} {kind:7} {parameters / 1e6:8.1f}M {num_bytes / 1e6:8.1f} MB"
+        f" in {seconds:6.1f} s, peak memory {peak / 1e6:6.0f} MB; beside llama.cpp:"
         f" KL {apart.kl:.6f}, cosine {apart.cosine:.6f}, top-1 {apart.top1:.3f}",
         flush=True,
     )
