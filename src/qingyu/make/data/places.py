@@ -19,6 +19,7 @@ from qingyu.make.data.blocks import Block
 from qingyu.make.data.measures import units
 from qingyu.make.data.scores import good, kind
 
+_BOXES = frozenset(("sidebar", "side", "label", "labels", "next", "path", "location"))
 _HOME = re.compile(r"^(?:https?://[^/]+)?/?(?:(?:index|default|home)\.\w+)?$|^\./?$")
 _TITLE_PARTS = re.compile(r"\s*[_|｜–—»>]\s*|\s+[-·•:]\s+|-(?=[^\s-]+$)|-")
 
@@ -56,11 +57,14 @@ def judge_names(row: list[Block], body: HtmlElement) -> None:
     besides = total - talked
     only_talk = talked > 0.75 * total or besides < 40 or (talked > 0.6 * besides and besides < 100)
     known: dict[HtmlElement, float] = {}
+    leaves = Counter(block.element.getparent() for block in row if good(block))
     for block in row:
         points, named = 0.0, False
         for element in _upwards(block.element, body)[:-1]:
             if element not in known:
                 known[element] = _name_points(element, weights.get(element, 0.0), total)
+                if known[element] < 0 and _stands_in_text(element, leaves):
+                    known[element] = 0.0
                 if element in comments and not only_talk:
                     known[element] = -4.0
             if known[element] < 0:
@@ -74,6 +78,14 @@ def judge_names(row: list[Block], body: HtmlElement) -> None:
             block.score += points
         elif named:
             block.score += 0.4
+
+
+def _stands_in_text(element: HtmlElement, leaves: Counter[HtmlElement | None]) -> bool:
+    """A box between the paragraphs of a text, called after where a book would print it."""
+    if element.tag != "div" or element.get("role"):
+        return False
+    found = boilerplate.names(element) & boilerplate.FURNITURE_NAMES
+    return found <= _BOXES and leaves[element.getparent()] >= 2
 
 
 def _name_points(element: HtmlElement, weight: float, total: float) -> float:

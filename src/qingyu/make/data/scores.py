@@ -20,6 +20,7 @@ from qingyu.make.data.blocks import Block
 
 # Short and meant to be: no captions of posts.
 _TERMS = ("dt", "summary", "figcaption", "caption", "strong", "b")
+_TITLES = frozenset(("title", "subtitle", "subhead", "heading", "question", "term"))
 _DIGITS = re.compile(r"\d+")
 
 
@@ -168,7 +169,12 @@ def judge_captions(row: list[Block]) -> None:
     and dates of posts."""
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for place, block in enumerate(row):
-        if block.kind not in ("heading", "row", "pre") and block.element.tag not in _TERMS:
+        titled = not _TITLES.isdisjoint(boilerplate.names(block.element))
+        if (
+            block.kind not in ("heading", "row", "pre")
+            and not titled
+            and (block.element.tag not in _TERMS)
+        ):
             groups[_path(block)].append(place)
     for places in groups.values():
         group = [row[place] for place in places]

@@ -65,7 +65,7 @@ def _is_english_list(text: str, share: float) -> bool:
     """English: phrases between commas or bars, hardly a function word, words that come again."""
     phrases = [part.strip() for part in re.split(r"[,|;/\n·•]|\s[-–—]\s", text) if part.strip()]
     words = [word.lower() for word in _WORD.findall(text)]
-    if len(words) < 10 or share > 0.11:
+    if len(words) < 10 or share > 0.11 or (_STOPS.search(text) and share >= 0.04):
         return False
     counts = Counter(words)
     repeated = sum(n for n in counts.values() if n >= 3) / len(words)
