@@ -8,9 +8,10 @@ matrices, bytes, seconds on two threads, and mean KL divergence of the logits fr
 file's on tests/golden/parity_text.txt, computed by this engine with 16-bit activations. Required:
 an RMS error of at most 1.02 times llama.cpp's.
 
-Then every size of the family with random weights: the file is read by llama.cpp, whose tokens must
+Then sizes of the family with random weights: the file is read by llama.cpp, whose tokens must
 be the engine's and whose logits near. Weights are drawn as they are written, so that the memory
-printed is that of the export alone, even at 6.4 billion parameters.
+printed is that of the export alone. Sizes in --hollow are files whose weights are a hole, all zero,
+to see at once that llama.cpp finds every tensor it wants in the place it wants.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -36,13 +38,16 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from qingyu import _native
 from qingyu.engine.machine import peak_memory
+from qingyu.make import gguf_config, gguf_writer
 from qingyu.make.any_tokenizer import padded
 from qingyu.make.export import export_network
 from qingyu.make.family import FAMILY, find
 from qingyu.make.from_gguf import read_gguf
-from qingyu.make.network import Network, Weight, weight_shapes
+from qingyu.make.gguf_writer import TensorPlan
+from qingyu.make.network import Network, Weight, gguf_name, weight_shapes
 from qingyu.make.quantize import dequantize
 from qingyu.make.run_network import network_config
+from qingyu.make.tensor_types import choose
 from qingyu.make.tokenizer_files import TokenizerParts
 from qingyu.models.family import describe
 from qingyu.models.ggml_types import GGMLType
@@ -68,10 +73,26 @@ np.savez(sys.argv[4], tokens=tokens, logits=logits)
 """
 
 
+LLAMA_LOADS = """
+import sys
+import llama_cpp as L
+import numpy as np
+L.llama_backend_init()
+model = L.llama_model_load_from_file(sys.argv[1].encode(), L.llama_model_default_params())
+assert model
+text = sys.argv[2].encode()
+tokens = (L.llama_token * 512)()
+vocab = L.llama_model_get_vocab(model)
+count = L.llama_tokenize(vocab, text, len(text), tokens, 512, False, False)
+np.savez(sys.argv[3], tokens=list(tokens[:count]), parameters=L.llama_model_n_params(model))
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add_arguments(parser)
     parser.add_argument("--sizes", nargs="*", choices=list(FAMILY), default=["1m", "15m", "135m"])
+    parser.add_argument("--hollow", nargs="*", choices=list(FAMILY), default=["1.3b", "6b"])
     parser.add_argument("--types", nargs="*", choices=list(TYPES), default=list(TYPES))
     arguments = parser.parse_args()
     if not arguments.peers_python.exists():
@@ -81,6 +102,7 @@ def main() -> None:
         folder = Path(name)
         if arguments.types:
             report["types"] = compare_types(folder, arguments)
+        report["hollow"] = {size: load_hollow(size, folder, arguments) for size in arguments.hollow}
         if arguments.sizes:
             report["sizes"] = {
                 size: read_by_llama(size, folder, arguments) for size in arguments.sizes
@@ -190,6 +212,39 @@ def logits(path: Path, tokens: list[int]) -> np.ndarray:
             builder.add(name, info.type, info.shape, np.frombuffer(gguf.data(name), np.uint8))
             gguf.release(name)
     return run_core(builder.build(), tokens, threads=2, activation_bits=16)
+
+
+def load_hollow(size: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Bytes of a file of zeros that llama.cpp has loaded, with its tokens, and the engine too."""
+    path = folder / f"{size}-hollow.gguf"
+    write_hollow(random_network(size), path, "q4_k_m")
+    out = folder / "llama.npz"
+    command = [arguments.peers_python, "-c", LLAMA_LOADS, path, TEXT, out]
+    subprocess.run([str(c) for c in command], check=True, capture_output=True)
+    with np.load(out) as theirs, GGUFFile.open(path) as gguf:
+        assert Tokenizer.from_gguf(gguf).encode(TEXT, add_bos=False) == theirs["tokens"].tolist()
+        assert int(theirs["parameters"]) == find(size).num_parameters
+        assert describe(gguf).num_layers == find(size).num_layers
+    num_bytes = path.stat().st_size
+    path.unlink()
+    print(f"{size:5} q4_k_m  hollow, {num_bytes / 1e6:8.1f} MB: llama.cpp loads it", flush=True)
+    return {"type": "q4_k_m", "bytes": num_bytes, "loads": True}
+
+
+def write_hollow(network: Network, path: Path, kind: str) -> None:
+    """The header that an export would write, and a hole where its weights would be."""
+    plans = []
+    for name, type_ in choose(kind, network.config).types.items():
+        shape = {gguf_name(one): w.shape for one, w in network.weights.items()}[name]
+        plans.append(TensorPlan(name=name, type=type_, shape=shape[::-1], pieces=list))
+    metadata = {
+        "general.architecture": network.config.family,
+        **gguf_config.to_metadata(network.config)[0],
+        **network.tokenizer,
+    }
+    header = gguf_writer.header(metadata, plans)
+    path.write_bytes(header)
+    os.truncate(path, len(header) + sum(gguf_writer.padded(plan.num_bytes) for plan in plans))
 
 
 def drawn(seed: int, columns: int, *, deviation: float = 0.0) -> Callable[[int, int], np.ndarray]:
