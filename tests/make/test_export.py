@@ -87,8 +87,9 @@ def test_every_size_has_the_tensors_the_engine_wants(name: str, tmp_path: Path) 
         )
     ]
     path = tmp_path / "a.gguf"
-    path.write_bytes(gguf_writer._header(metadata, plans))
-    os.truncate(path, path.stat().st_size + sum(plan.num_bytes + 32 for plan in plans))
+    head = gguf_writer.header(metadata, plans)
+    path.write_bytes(head)
+    os.truncate(path, len(head) + sum(gguf_writer.padded(plan.num_bytes) for plan in plans))
     with GGUFFile.open(path) as gguf:
         described = describe(gguf)
         assert gguf_config.from_gguf(gguf) == config

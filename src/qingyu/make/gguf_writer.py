@@ -65,11 +65,11 @@ def write_gguf(
     progress hears the stage "write" and bytes. Raises InvalidRequestError when `path` exists or
     cannot be written, DiskSpaceError.
     """
-    header = _header(metadata, tensors)
-    total = len(header) + sum(_padded(tensor.num_bytes) for tensor in tensors)
+    head = header(metadata, tensors)
+    total = len(head) + sum(padded(tensor.num_bytes) for tensor in tensors)
     with new_file(path, size=total) as file:
-        file.write(header)
-        done = len(header)
+        file.write(head)
+        done = len(head)
         progress("write", done, total)
         for tensor in tensors:
             start = done
@@ -87,7 +87,8 @@ def as_bytes(piece: Piece) -> memoryview:
     return memoryview(piece).cast("B")  # type: ignore[arg-type]  # arrays have the protocol
 
 
-def _header(metadata: Metadata, tensors: Sequence[TensorPlan]) -> bytes:
+def header(metadata: Metadata, tensors: Sequence[TensorPlan]) -> bytes:
+    """Everything before the tensors' bytes, which follow in this order, each `padded`."""
     assert len({tensor.name for tensor in tensors}) == len(tensors)
     parts = [MAGIC + struct.pack("<IQQ", _VERSION, len(tensors), len(metadata))]
     parts += [_string(key) + _value(value) for key, value in metadata.items()]
@@ -97,12 +98,13 @@ def _header(metadata: Metadata, tensors: Sequence[TensorPlan]) -> bytes:
         parts.append(_string(tensor.name))
         parts.append(struct.pack(f"<I{dimensions}Q", dimensions, *tensor.shape))
         parts.append(struct.pack("<IQ", tensor.type, offset))
-        offset += _padded(tensor.num_bytes)
-    header = b"".join(parts)
-    return header + bytes(-len(header) % DEFAULT_ALIGNMENT)
+        offset += padded(tensor.num_bytes)
+    head = b"".join(parts)
+    return head + bytes(-len(head) % DEFAULT_ALIGNMENT)
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """Bytes up to where the next tensor begins."""
     return size + -size % DEFAULT_ALIGNMENT
 
 
