@@ -78,7 +78,7 @@ struct BlockScales {
 };
 
 // One token, one panel, straight from the packed planes.
-template <int LOW, int HIGH, bool BOOK, Scales S, int SLOT>
+template <int LOW, int HIGH, bool BOOK, Scales S, int SLOT, bool FINE>
 void vector_panel(const uint8_t* panel, const PanelLayout& at, const Activations& x, int blocks,
                   float* y) {
   constexpr int subs = sub_blocks(S);
@@ -99,21 +99,21 @@ void vector_panel(const uint8_t* panel, const PanelLayout& at, const Activations
     const F token_scale = f_set(x.scale[b]);
     UNROLL for (int s = 0; s < subs; s++) {
       constexpr int quads = 8 / subs;
-      I even = i_zero(), odd = i_zero();
-      UNROLL for (int q = s * quads; q < (s + 1) * quads; q += 2) {
-        even = i_dot<wide>(even, w[q], codes + 4 * q);
-        odd = i_dot<wide>(odd, w[q + 1], codes + 4 * (q + 1));
+      I even = minimum || FINE ? i_zero() : i_set(minus[b * subs + s]), odd = i_zero();
+      UNROLL for (int q = 0; q < quads; q += 2) {
+        even = i_dot<wide>(even, w[s * quads + q], codes + 4 * (s * quads + q));
+        odd = i_dot<wide>(odd, w[s * quads + q + 1], codes + 4 * (s * quads + q + 1));
       }
-      if (x.fine) {
+      if constexpr (FINE) {
         const int8_t* fine = x.fine + static_cast<size_t>(b) * kBlock;
         even = i_times_256(even);
         odd = i_times_256(odd);
-        UNROLL for (int q = s * quads; q < (s + 1) * quads; q += 2) {
-          even = i_dot<wide>(even, w[q], fine + 4 * q);
-          odd = i_dot<wide>(odd, w[q + 1], fine + 4 * (q + 1));
+        UNROLL for (int q = 0; q < quads; q += 2) {
+          even = i_dot<wide>(even, w[s * quads + q], fine + 4 * (s * quads + q));
+          odd = i_dot<wide>(odd, w[s * quads + q + 1], fine + 4 * (s * quads + q + 1));
         }
+        if constexpr (!minimum) even = i_add(even, i_set(minus[b * subs + s]));
       }
-      if constexpr (!minimum) even = i_add(even, i_set(minus[b * subs + s]));
       sum = f_fma(f_from(i_add(even, odd)), f_mul(scales.scale[s], token_scale), sum);
     }
     if constexpr (minimum) {
@@ -154,7 +154,7 @@ void unpack_panel(const uint8_t* panel, const PanelLayout& at, int first, int la
 }
 
 // NT tokens times `blocks` unpacked blocks. x, scale, ... point at the tile's first block.
-template <int NT, int SUBS, bool MINIMUM, bool WIDE>
+template <int NT, int SUBS, bool MINIMUM, bool WIDE, bool FINE>
 void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const int8_t* fine,
                     const float* scale, const int32_t* minus, const float* sums, float* y,
                     size_t stride, bool first) {
@@ -168,12 +168,12 @@ void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const
       // for the instruction before it.
       I dot[NT];
       UNROLL for (int t = 0; t < NT; t++)
-        dot[t] = MINIMUM || fine ? i_zero() : i_set(minus[t * SUBS + s]);
+        dot[t] = MINIMUM || FINE ? i_zero() : i_set(minus[t * SUBS + s]);
       UNROLL for (int q = s * quads; q < (s + 1) * quads; q++) {
         const C v = c_load(w.codes + 64 * q);
         UNROLL for (int t = 0; t < NT; t++) dot[t] = i_dot<WIDE>(dot[t], v, codes + t * kBlock + 4 * q);
       }
-      if (fine) {
+      if constexpr (FINE) {
         UNROLL for (int t = 0; t < NT; t++) {
           dot[t] = i_times_256(dot[t]);
           if constexpr (!MINIMUM) dot[t] = i_add(dot[t], i_set(minus[t * SUBS + s]));
@@ -201,7 +201,7 @@ void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const
     w.codes += 512;
     w.scale += 16 * SUBS;
     codes += NT * kBlock;
-    if (fine) fine += NT * kBlock;
+    if constexpr (FINE) fine += NT * kBlock;
     scale += NT;
   }
   UNROLL for (int t = 0; t < NT; t++) f_store(y + stride * t, sum[t]);
@@ -210,9 +210,9 @@ void quantized_tile(const Unpacked& from, int blocks, const int8_t* codes, const
 using QuantizedTile = void (*)(const Unpacked&, int, const int8_t*, const int8_t*, const float*,
                                const int32_t*, const float*, float*, size_t, bool);
 
-template <int SUBS, bool MINIMUM, bool WIDE, int... NT>
+template <int SUBS, bool MINIMUM, bool WIDE, bool FINE, int... NT>
 inline QuantizedTile choose_tile(int tokens, std::integer_sequence<int, NT...>) {
-  static constexpr QuantizedTile table[] = {quantized_tile<NT + 1, SUBS, MINIMUM, WIDE>...};
+  static constexpr QuantizedTile table[] = {quantized_tile<NT + 1, SUBS, MINIMUM, WIDE, FINE>...};
   return table[tokens - 1];
 }
 
@@ -227,7 +227,7 @@ inline void copy_rows(const float* from, float* y, size_t stride, int tokens, in
     for (int r = 0; r < rows; r++) y[stride * t + r] = from[kLanes * t + r];
 }
 
-template <int LOW, int HIGH, bool BOOK, Scales S, int SLOT>
+template <int LOW, int HIGH, bool BOOK, Scales S, int SLOT, bool FINE>
 void quantized_matmul(const Matrix& m, const Activations& x, int first, int last, float* y,
                       size_t stride, uint8_t* scratch) {
   constexpr int subs = sub_blocks(S);
@@ -239,14 +239,14 @@ void quantized_matmul(const Matrix& m, const Activations& x, int first, int last
     for (int p = first; p < last; p++) {
       const int rows = m.rows - p * kLanes;
       float* out = rows < kLanes ? partial : y + p * kLanes;
-      vector_panel<LOW, HIGH, BOOK, S, SLOT>(m.panel(p), at, x, blocks, out);
+      vector_panel<LOW, HIGH, BOOK, S, SLOT, FINE>(m.panel(p), at, x, blocks, out);
       if (rows < kLanes) copy_rows(partial, y + p * kLanes, stride, 1, rows);
     }
     return;
   }
   Unpacked w{scratch, reinterpret_cast<float*>(scratch + kScratchBlocks * 512), nullptr};
   w.minimum = w.scale + kScratchBlocks * 32;
-  const int chunk = tokens_per_chunk(x.columns, x.fine ? 2 : 1);
+  const int chunk = tokens_per_chunk(x.columns, FINE ? 2 : 1);
   for (int c = 0; c < x.tokens; c += chunk) {
     const int end = c + chunk < x.tokens ? c + chunk : x.tokens;
     for (int p = first; p < last; p++) {
@@ -259,7 +259,7 @@ void quantized_matmul(const Matrix& m, const Activations& x, int first, int last
           // everything of this tile before its block b
           const size_t blocks_before =
               static_cast<size_t>(t) * static_cast<size_t>(blocks) + static_cast<size_t>(b * tokens);
-          const QuantizedTile tile = choose_tile<subs, minimum, wide>(
+          const QuantizedTile tile = choose_tile<subs, minimum, wide, FINE>(
               tokens, std::make_integer_sequence<int, kTile>());
           float* out = y + stride * t + p * kLanes;
           size_t out_stride = stride;
@@ -270,7 +270,7 @@ void quantized_matmul(const Matrix& m, const Activations& x, int first, int last
             out_stride = kLanes;
           }
           tile(w, run, x.codes + blocks_before * kBlock,
-               x.fine ? x.fine + blocks_before * kBlock : nullptr, x.scale + blocks_before,
+               FINE ? x.fine + blocks_before * kBlock : nullptr, x.scale + blocks_before,
                minimum ? nullptr : x.minus[SLOT < 0 ? 0 : SLOT] + blocks_before * subs,
                minimum ? x.sums[subs - 1] + blocks_before * subs : nullptr, out, out_stride, b == 0);
           if (rows < kLanes)
@@ -358,16 +358,18 @@ void float_matmul(const Matrix& m, const Activations& x, int first, int last, fl
 void matmul(const Matrix& m, const Activations& x, int first, int last, float* y, size_t stride,
             uint8_t* scratch) {
   switch (m.format->type) {
+#define FORMAT(f) f.low_bits, f.high_bits, f.codebook, f.scales, offset_slot(f)
 #define QUANTIZED(TYPE)                                                                          \
   case Type::TYPE: {                                                                             \
     constexpr const Format& f = *find_format(Type::TYPE);                                        \
-    return quantized_matmul<f.low_bits, f.high_bits, f.codebook, f.scales, offset_slot(f)>(      \
+    return (x.fine ? quantized_matmul<FORMAT(f), true> : quantized_matmul<FORMAT(f), false>)(    \
         m, x, first, last, y, stride, scratch);                                                  \
   }
     QUANTIZED(Q4_0) QUANTIZED(Q4_1) QUANTIZED(Q5_0) QUANTIZED(Q5_1) QUANTIZED(Q8_0)
     QUANTIZED(Q2_K) QUANTIZED(Q3_K) QUANTIZED(Q4_K) QUANTIZED(Q5_K) QUANTIZED(Q6_K)
     QUANTIZED(IQ4_NL)
 #undef QUANTIZED
+#undef FORMAT
     case Type::F32: return float_matmul<Type::F32>(m, x, first, last, y, stride, scratch);
     case Type::F16: return float_matmul<Type::F16>(m, x, first, last, y, stride, scratch);
     case Type::BF16: return float_matmul<Type::BF16>(m, x, first, last, y, stride, scratch);
