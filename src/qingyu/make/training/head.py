@@ -16,7 +16,7 @@ Shapes: N tokens, D embedding, V vocabulary, C tokens of a piece, B rows at a ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -39,6 +39,13 @@ class Teaching:
     log_probs: Tensor
     share: float
 
+    def to(self, device: torch.device) -> Teaching:
+        tokens, log_probs = self.tokens.to(device), self.log_probs.to(device)
+        return replace(self, tokens=tokens, log_probs=log_probs)
+
+    def at(self, rows: slice | Tensor) -> Teaching:
+        return replace(self, tokens=self.tokens[rows], log_probs=self.log_probs[rows])
+
 
 def head_loss(
     hidden: Tensor,
@@ -55,12 +62,7 @@ def head_loss(
     if counted < 0.9 * len(weights):
         kept = weights.nonzero().squeeze(1)
         hidden, targets, weights = hidden[kept], targets[kept], weights[kept]
-        if teaching is not None:
-            teaching = Teaching(
-                tokens=teaching.tokens[kept],
-                log_probs=teaching.log_probs[kept],
-                share=teaching.share,
-            )
+        teaching = teaching and teaching.at(kept)
     return apply(_HeadLoss, hidden, weight, targets, weights, teaching)
 
 
@@ -83,7 +85,7 @@ class _HeadLoss(Function):
         for start in starts:
             here = slice(start, start + size)
             logits = hidden[here] @ weight.T
-            taught = None if teaching is None else _part(teaching, here)
+            taught = teaching and teaching.at(here)
             loss += _loss_into_gradient(logits, targets[here], weights[here], taught)
             if hidden_out is not None:
                 torch.mm(logits, weight, out=hidden_out[here])
@@ -105,12 +107,6 @@ class _HeadLoss(Function):
         return found[0], found[1], None, None, None
 
 
-def _part(teaching: Teaching, here: slice) -> Teaching:
-    return Teaching(
-        tokens=teaching.tokens[here], log_probs=teaching.log_probs[here], share=teaching.share
-    )
-
-
 def _loss_into_gradient(
     logits: Tensor, targets: Tensor, weights: Tensor, teaching: Teaching | None
 ) -> Tensor:
@@ -126,7 +122,7 @@ def _loss_into_gradient(
         losses = normalizer - block.gather(1, aims).float()
         ones = scale
         if teaching is not None:
-            part = _part(teaching, here)
+            part = teaching.at(here)
             known, others = _teach(probabilities, block, normalizer, part, losses)
             ones = (1 - part.share) * scale
         torch.mul(probabilities, scale, out=block)

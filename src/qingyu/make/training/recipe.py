@@ -123,12 +123,14 @@ def changes(old: Any, new: Any, where: str = "") -> dict[str, tuple[Any, Any]]:
 
 def _unknown(key: str, known: Sequence[str], where: str) -> InvalidRequestError:
     close = difflib.get_close_matches(key.removeprefix(where), known, n=1, cutoff=0.7)
-    meant = pick(f"; did you mean {where}{close[0]}?", f"；是否为 {where}{close[0]}？")
+    meant = "".join(
+        pick(f"; did you mean {where}{one}?", f"；是否为 {where}{one}？") for one in close
+    )
     names = ", ".join(known)
     return InvalidRequestError(
         pick(
-            f"the recipe has an unknown key {key}{meant if close else ''}; known are {names}",
-            f"配方中有未知的键 {key}{meant if close else ''}；已有：{names}",
+            f"the recipe has an unknown key {key}{meant}; known are {names}",
+            f"配方中有未知的键 {key}{meant}；已有：{names}",
         ),
         param=key,
     )

@@ -312,7 +312,7 @@ class _Run:
         loss = 0.0
         for part in rows.parts:
             batch = part.to(self.processes.device)
-            teaching = self.teacher.teach(part) if self.teacher else None
+            teaching = self.teacher.teach(part).to(batch.tokens.device) if self.teacher else None
             found = self.network(batch, scale, teaching)
             found.backward()
             loss += float(found.detach())
@@ -441,7 +441,7 @@ class _Run:
         rate = self.seen_tokens / self.seconds if self.seconds else 0.0
         return Outcome(
             folder=self.folder.path,
-            checkpoint=list(found.values())[-1],
+            checkpoint=next(reversed(found.values()), self.folder.checkpoints),
             steps=self.step,
             tokens=self.tokens,
             loss=self.loss,
