@@ -12,7 +12,6 @@ from qingyu.make.data.decoding import decode
 from qingyu.make.data.main_text import extract
 from tests.make.marked_pages import HELD_OUT, TUNED, compare, read
 
-
 # Fields of a ticket, what is said of an author and of a site in a sentence or two: taken for text.
 HARD = {"en_bug_tracker": 0.35, "en_column_sidebar_promos": 0.2, "zh_tech_forum_answer": 0.15}
 
