@@ -4,10 +4,11 @@
 
 Over the pages in tests/make/pages, whose wanted text is marked: the share of wanted characters
 that is kept, and the share of unwanted ones in what comes out. Required of ours: at least 95% and
-at most 3%. "tuned" pages were looked at while the rules were made, "held out" ones were written
-afterwards and are not looked at. All three get the page decoded by ours, since that is what is compared here:
-pages in GBK or with a wrong charset would be lost to the others otherwise. jusText has no list of
-Chinese stop words; it runs without one, as its documentation says for other languages.
+at most 3%. "tuned" pages were looked at while the rules were made; "held out" ones were written
+afterwards and not looked at since. All three get the page decoded by ours, since that is what is
+compared here: pages in GBK or with a wrong charset would be lost to the others otherwise. jusText
+has no list of Chinese stop words; it runs without one, as its documentation says for other
+languages.
 """
 
 from __future__ import annotations
