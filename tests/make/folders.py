@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -31,6 +30,7 @@ from transformers import (
 
 from qingyu.make.family import DecoderConfig, build
 from qingyu.make.tokenizer_files import TokenizerParts
+from qingyu.make.training.tensor_file import write_tensors
 from reference.random_models import CHAT_TEMPLATE, SPECIAL, vocabulary
 
 VOCABULARY = 300
@@ -128,8 +128,12 @@ def write_run(
         enlarge(network)
     checkpoint = folder / "checkpoints" / "step-00000100"
     checkpoint.mkdir(parents=True)
-    tensors = {name: weight.detach() for name, weight in network.named_parameters()}
-    save_file(tensors, checkpoint / "model.safetensors", {"format": "pt"})
+    tensors = dict(network.named_parameters())
+    write_tensors(
+        checkpoint / "model.safetensors",
+        {name: tuple(weight.shape) for name, weight in tensors.items()},
+        read=lambda name: tensors[name],
+    )
     write_state(checkpoint, "model.safetensors", step=100)
     for pointer in ("last", "best"):
         (folder / "checkpoints" / pointer).write_text("step-00000100\n")
