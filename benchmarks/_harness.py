@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qingyu.make.text_tokenizer import load_tokenizer
 from qingyu.prove import benchmarks, questions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,6 +87,22 @@ def write_tasks(
         (folder / f"{name}.yaml").write_text(json.dumps(task, ensure_ascii=False))
         tasks[name] = subject
     return tasks
+
+
+def hugging_face(folder: Path, model: Path, dtype: str) -> dict[str, object]:
+    """What `--model hf` needs to run a GGUF file's weights, with the file's own tokenizer.
+
+    transformers reads the vocabulary out of a GGUF file but not how text is split before pairs are
+    merged (digits one by one, here), so that numbers became other tokens than llama.cpp's and ours.
+    """
+    tokenizer = folder / "tokenizer"
+    load_tokenizer(str(model)).save(tokenizer)
+    return {
+        "pretrained": model.parent,
+        "gguf_file": model.name,
+        "tokenizer": tokenizer,
+        "dtype": dtype,
+    }
 
 
 def run_harness(

@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from _harness import ROOT, HarnessRun, run_harness, write_tasks
+from _harness import ROOT, HarnessRun, hugging_face, run_harness, write_tasks
 
 import qingyu
 from qingyu.models.store import locate
@@ -56,7 +56,7 @@ def ask_harness(benchmark: str, split: str, shots: int, at_once: int, data: Path
                 tasks,
                 shots=shots,
                 model="hf",
-                arguments={"pretrained": model.parent, "gguf_file": model.name, "dtype": "float32"},
+                arguments=hugging_face(folder, model, "float32"),
                 environment=widest_mkl(folder),
             )
         choices = {**read_golden(path), **letters(run)}

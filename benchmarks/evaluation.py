@@ -31,7 +31,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from _harness import HarnessRun, run_harness, write_tasks
+from _harness import HarnessRun, hugging_face, run_harness, write_tasks
 from _model_files import ROOT, add_arguments, default_model
 
 from qingyu.prove import benchmarks
@@ -159,7 +159,7 @@ def harness(
         tasks,
         shots=5,
         model="hf",
-        arguments={"pretrained": model.parent, "gguf_file": model.name, "dtype": dtype},
+        arguments=hugging_face(folder, model, dtype),
         threads=arguments.threads,
     )
 
