@@ -218,10 +218,15 @@ class FakeContext:
     def truncate(self, sequence: int, length: int) -> None:
         if length > self.length(sequence):
             raise ValueError("the sequence is shorter")
-        keep = self.fork(sequence, length)
-        pages = self.sequences.pop(keep)
-        self._free(self.sequences[sequence])
-        self.sequences[sequence] = pages
+        whole, rest = divmod(length, self.page_tokens)
+        pages = self._pages(sequence)
+        kept, cut = pages[:whole], pages[whole:]
+        tokens = cut[0].tokens[:rest] if rest else []
+        self._free(cut)  # first: the real one never needs a page for this
+        if rest:
+            kept.append(self._new_page())
+            kept[-1].tokens = tokens
+        self.sequences[sequence] = kept
 
     def drop(self, sequence: int) -> None:
         self._free(self._pages(sequence))
