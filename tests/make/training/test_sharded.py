@@ -69,7 +69,7 @@ def spread(data: Path, *, resume: bool = False, **changes: Any) -> None:
     ]
     for process in processes:
         _, errors = process.communicate(timeout=300)
-        # Rarely gloo's threads are still there when a process ends, which aborts it then (docs/log.md).
+        # Rarely a thread of gloo outlives its process, which is aborted then (docs/log.md).
         # What counts is written before, and is looked at by whoever called.
         late = process.returncode == -6 and "without an active exception" in errors
         assert process.returncode == 0 or late, errors
