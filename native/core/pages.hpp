@@ -16,6 +16,8 @@
 
 namespace qingyu {
 
+struct Adapter;
+
 struct OutOfPages : std::bad_alloc {
   std::string message;
   OutOfPages(int needed, int free)
@@ -26,19 +28,22 @@ struct OutOfPages : std::bad_alloc {
 struct Sequence {
   std::vector<int> pages;
   int length = 0;
+  std::shared_ptr<const Adapter> adapter;  // all its keys and values were computed with; null: none
 };
 
 class Pages {
  public:
   Pages(const Model& model, int max_tokens);
 
-  int create();
+  // A sequence has one adapter (or none) for all its life, and so have its forks. An adapter of
+  // another model is std::invalid_argument.
+  int create(std::shared_ptr<const Adapter> adapter = nullptr);
   int fork(int sequence, int length);
   void truncate(int sequence, int length);
   void drop(int sequence);
   int length(int sequence) const { return get(sequence).length; }
   std::string save(int sequence) const;
-  int restore(const uint8_t* data, size_t bytes);
+  int restore(const uint8_t* data, size_t bytes, std::shared_ptr<const Adapter> adapter = nullptr);
 
   // Makes room for `counts` more tokens of each sequence, all or nothing: OutOfPages.
   void reserve(const std::map<int, int>& counts);
@@ -58,6 +63,7 @@ class Pages {
   int take_page();
   void release(int page);
 
+  const Model& model_;
   size_t page_bytes_, half_bytes_, kv_heads_;
   int total_, in_use_ = 0, next_ = 0;
   std::vector<Mapping> pages_;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kName = "avx2";
 constexpr int kTile = 4;
+constexpr int kProjectTile = 1;   // 4 sums of two registers
 constexpr int kFloatPanels = 1;
 constexpr bool kWideDiffers = true;
 
@@ -172,6 +173,7 @@ inline C c_table(C v, const uint8_t* table) {
 
 #include "matrix.inl"
 #include "vector.inl"
+#include "adapter.inl"
 #include "measure.inl"
 
 }  // namespace

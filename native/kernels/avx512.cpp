@@ -15,8 +15,10 @@ namespace {
 constexpr const char* kName = "avx512";
 #if defined(QINGYU_SANITIZE)
 constexpr int kTile = 5;          // fewer copies of the same code for the sanitizers to compile
+constexpr int kProjectTile = 2;
 #else
 constexpr int kTile = 12;         // 12 sums, 12 dot products, codes and temporaries: 32 registers
+constexpr int kProjectTile = 6;   // 6 x 4 sums
 #endif
 constexpr int kFloatPanels = 2;   // 2 x 12 sums
 constexpr bool kWideDiffers = false;
@@ -116,6 +118,7 @@ inline C c_table(C v, const uint8_t* table) {
 
 #include "matrix.inl"
 #include "vector.inl"
+#include "adapter.inl"
 #include "measure.inl"
 
 }  // namespace

@@ -27,6 +27,28 @@ static constexpr size_t attention_scratch(int head_size) {
 constexpr int kScratchBlocks = 32;  // blocks of a panel unpacked at a time
 constexpr size_t kMatrixScratchBytes = kScratchBlocks * (512 + 4 * 64);
 
+// A of all matrices of an adapter that have the same input, one above the other.
+struct AdapterInput {
+  int panels = 0, columns = 0;      // columns a multiple of 16
+  int bits = 16;                    // of a value: 16, f16; or 8, int8
+  const uint8_t* a = nullptr;       // [panels][columns][16]
+  const float* scale = nullptr;     // [panels * 16], for the sums
+  [[gnu::always_inline]] size_t panel_bytes() const {
+    return static_cast<size_t>(columns) * kLanes * static_cast<size_t>(bits / 8);
+  }
+  [[gnu::always_inline]] const uint8_t* panel(int p) const { return a + static_cast<size_t>(p) * panel_bytes(); }
+};
+// B of one matrix. rank 0: the adapter leaves the matrix as it is.
+struct AdapterOutput {
+  int rank = 0, offset = 0;         // offset: of its sums among those of the input
+  int bits = 16;
+  const uint8_t* b = nullptr;       // [rows / 16][rank][16]
+  [[gnu::always_inline]] const uint8_t* panel(int p) const {
+    return b + static_cast<size_t>(p) * static_cast<size_t>(rank) * kLanes * static_cast<size_t>(bits / 8);
+  }
+};
+constexpr int kAdapterRows = 12;    // tokens that are given to `project` and `adapt` at a time
+
 struct Kernels {
   const char* name;
   int tile;  // tokens of a tile of activations
@@ -45,6 +67,10 @@ struct Kernels {
   // Rotates n pairs; halves: pairs are (i, i + n), else (2i, 2i + 1).
   void (*rope)(float* x, const float* cosine, const float* sine, int n, bool halves);
   void (*to_half)(const float* x, uint16_t* out, int n);       // n a multiple of 16
+  // h[token][row] = scale[row] * (A[row] . x[token]) for the rows of panels [first, last).
+  void (*project)(const AdapterInput& input, int first, int last, const float* const* x, float* const* h, int tokens);
+  // y[token][row] += B[row] . h[token] for the rows of panels [first, last); h at the output's offset.
+  void (*adapt)(const AdapterOutput& output, int first, int last, const float* const* h, float* const* y, int tokens);
 };
 
 const Kernels& portable_kernels();

@@ -15,6 +15,7 @@ namespace {
 
 constexpr const char* kName = "portable";
 constexpr int kTile = 4;
+constexpr int kProjectTile = 1;
 constexpr int kFloatPanels = 1;
 constexpr bool kWideDiffers = false;
 
@@ -111,6 +112,7 @@ inline C c_table(C x, const uint8_t* table) { for (int i = 0; i < 64; i++) x.v[i
 
 #include "matrix.inl"
 #include "vector.inl"
+#include "adapter.inl"
 #include "measure.inl"
 
 }  // namespace

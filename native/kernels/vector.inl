@@ -245,5 +245,3 @@ void attention(const AttentionTile& a) {
     case 12: return attention_rows<12>(a);
   }
 }
-
-const Kernels kTable = {kName, kTile, matmul, prepare, attention, rms_norm, silu_multiply, add, rope, to_half};
