@@ -69,7 +69,10 @@ def spread(data: Path, *, resume: bool = False, **changes: Any) -> None:
     ]
     for process in processes:
         _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+        # Rarely a thread of gloo outlives its process, which is aborted then (docs/log.md).
+        # What counts is written before, and is looked at by whoever called.
+        late = process.returncode == -6 and "without an active exception" in errors
+        assert process.returncode == 0 or late, errors
 
 
 def losses(run: Path, key: str = "loss") -> list[float]:
