@@ -61,7 +61,7 @@ Context::Context(std::shared_ptr<const Model> model, int max_tokens, int threads
       m.normed = cut.take<float>(static_cast<size_t>(c.embedding_size) * kAdapterRows);
       m.cosine = cut.take<float>(static_cast<size_t>(c.rope_size / 2));
       m.sine = cut.take<float>(static_cast<size_t>(c.rope_size / 2));
-      m.half = cut.take<uint16_t>(static_cast<size_t>(c.head_size));
+      m.shorts = cut.take<int16_t>(static_cast<size_t>(c.head_size));
       cut_activations(cut, 1, static_cast<size_t>(widest_), fine_, m.activations);
       if (!pass) m.memory = Mapping(cut.at, false);
     }
@@ -166,23 +166,34 @@ void Context::group_rows(const Batch& batch, const int* rows, int count, Groupin
   }
 }
 
+// The queries of the given rows (null: the first `count`) in tiles, those of a key-value head
+// together: what sequences share stays in the cache from one to the next.
+void Context::cut_tiles(const Batch& batch, const int* rows, int count, std::vector<Tile>& out) {
+  const int kv_heads = model_->config.num_kv_heads, group = model_->config.num_heads / kv_heads;
+  const auto row = [&](int i) { return rows ? rows[i] : i; };
+  for (int size = kMaxAttentionRows; size > 0; size /= 2) {  // cut finer until every member has a tile
+    out.clear();
+    for (int kv = 0; kv < kv_heads; kv++)
+      for (int start = 0, end; start < count; start = end) {
+        const auto follows = [&](int i) {
+          return row(i) == row(i - 1) + 1 && batch.rows[row(i)].sequence == batch.rows[row(i - 1)].sequence;
+        };
+        for (end = start + 1; end < count && follows(end); end++) {}
+        const int num_rows = (end - start) * group;
+        for (int first = 0; first < num_rows; first += size)
+          out.push_back(Tile{row(start), first, std::min(size, num_rows - first), kv});
+      }
+    if (static_cast<int>(out.size()) >= threads_) break;
+  }
+}
+
 void Context::run(const Batch& batch) {
   const Row* rows = batch.rows;
   const int count = batch.count;
-  const int kv_heads = model_->config.num_kv_heads, group = model_->config.num_heads / kv_heads;
   size_t longest = 0;
-  for (int size = kMaxAttentionRows; size > 0; size /= 2) {  // cut finer until every member has a tile
-    tiles_.clear();
-    for (int start = 0, end; start < count; start = end) {
-      for (end = start + 1; end < count && rows[end].sequence == rows[start].sequence; end++) {}
-      longest = std::max(longest, rows[start].sequence->pages.size());
-      const int num_rows = (end - start) * group;
-      for (int first = 0; first < num_rows; first += size)
-        for (int kv = 0; kv < kv_heads; kv++)
-          tiles_.push_back(Tile{start, first, std::min(size, num_rows - first), kv});
-    }
-    if (static_cast<int>(tiles_.size()) >= threads_) break;
-  }
+  for (int i = 0; i < count; i++) longest = std::max(longest, rows[i].sequence->pages.size());
+  cut_tiles(batch, nullptr, count, tiles_);
+  cut_tiles(batch, batch.outputs, batch.num_outputs, output_tiles_);
   for (Member& m : members_)
     if (m.page_table.size() < longest) m.page_table.resize(longest + 64);
   group_rows(batch, nullptr, count, all_rows_);

@@ -56,7 +56,7 @@ class Context {
     uint8_t* matrix_scratch;
     float* attention_scratch;
     float *x, *normed, *cosine, *sine;  // x: for single tokens; normed: kAdapterRows rows
-    uint16_t* half;
+    int16_t* shorts;  // [head_size]
     Activations activations;            // for single tokens
     std::vector<float> sums;            // of an adapter, for single tokens
     std::vector<const uint8_t*> page_table;
@@ -66,6 +66,7 @@ class Context {
   void run_member(const Batch& batch, int member, Team& team);
   void make_room(int tokens);
   void make_adapter_room(int tokens, int widest);
+  void cut_tiles(const Batch& batch, const int* rows, int count, std::vector<Tile>& out);
   static void group_rows(const Batch& batch, const int* rows, int count, Grouping& out);
 
   // Floats from one token's row of `n` to the next: an odd number of cache lines, because powers of
@@ -80,7 +81,7 @@ class Context {
   float *cosine_ = nullptr, *sine_ = nullptr;
   Activations shared_;
   std::vector<Member> members_;
-  std::vector<Tile> tiles_;
+  std::vector<Tile> tiles_, output_tiles_;  // of all rows, and of those whose logits are asked for
   std::vector<float> sums_;                // of adapters, [tokens][sums_width_], two rows at least
   int sums_width_ = 0;
   Grouping all_rows_, output_rows_;

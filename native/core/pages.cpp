@@ -9,7 +9,7 @@
 namespace qingyu {
 namespace {
 
-constexpr char kMagic[8] = {'Q', 'Y', 'K', 'V', '0', '0', '0', '1'};
+constexpr char kMagic[8] = {'Q', 'Y', 'K', 'V', '0', '0', '0', '2'};
 
 struct Header {
   char magic[8];
@@ -24,8 +24,8 @@ int pages_of(int tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 Pages::Pages(const Model& model, int max_tokens)
     : model_(model),
       page_bytes_(model.kv_bytes_per_token() * kPageTokens),
-      half_bytes_(static_cast<size_t>(model.config.head_size) * kPageTokens * sizeof(uint16_t)),
       kv_heads_(static_cast<size_t>(model.config.num_kv_heads)),
+      head_(model.config.head_size),
       total_(pages_of(max_tokens)) {
   if (max_tokens < 1 || max_tokens > 1 << 28) throw std::invalid_argument("max_tokens is " + std::to_string(max_tokens) + ", not in 1..2^28");
 }

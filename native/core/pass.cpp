@@ -257,22 +257,25 @@ struct Context::Pass {
         continue;
       }
       const int position = rows[t].position, slot = position % kPageTokens;
-      uint8_t* page = context.pages.page(rows[t].sequence->pages[static_cast<size_t>(position / kPageTokens)]);
       const int kv = (head - c.num_heads) % c.num_kv_heads;
+      const HeadPage& part = context.pages.head();
+      uint8_t* page = context.pages.page(rows[t].sequence->pages[static_cast<size_t>(position / kPageTokens)]) +
+                      context.pages.head_at(layer_index, kv);
       if (head < c.num_heads + c.num_kv_heads) {
         float* key = context.k_ + kv_width * static_cast<size_t>(t) + kv * c.head_size;
         adapt_single(&AdapterLayer::k, kv * panels, (kv + 1) * panels, context.k_, sums(0));
         finish_head(key, layer.k_bias, kv, layer.k_norm);
         k.rope(key, cosine, sine, half, c.rope_halves);
-        k.to_half(key, own.half, c.head_size);
-        uint16_t* keys = reinterpret_cast<uint16_t*>(page + context.pages.keys_at(layer_index, kv)) + slot;
-        for (int d = 0; d < c.head_size; d++) keys[d * kPageTokens] = own.half[d];
+        reinterpret_cast<float*>(page + part.key_scales)[slot] = k.to_shorts(key, own.shorts, c.head_size, kKeySteps);
+        int16_t* keys = reinterpret_cast<int16_t*>(page) + 2 * slot;
+        for (int d = 0; d < c.head_size; d++) keys[d / 2 * 2 * kPageTokens + d % 2] = own.shorts[d];
       } else {
         float* value = context.v_ + kv_width * static_cast<size_t>(t) + kv * c.head_size;
         adapt_single(&AdapterLayer::v, kv * panels, (kv + 1) * panels, context.v_, sums(0));
         finish_head(value, layer.v_bias, kv, Vector{});
-        k.to_half(value, reinterpret_cast<uint16_t*>(page + context.pages.values_at(layer_index, kv)) + slot * c.head_size,
-                  c.head_size);
+        reinterpret_cast<float*>(page + part.value_scales)[slot] = k.to_shorts(value, own.shorts, c.head_size, kValueSteps);
+        int16_t* values = reinterpret_cast<int16_t*>(page + part.values) + slot / 2 * 2 * c.head_size + slot % 2;
+        for (int d = 0; d < c.head_size; d++) values[2 * d] = own.shorts[d];
       }
     }
   }
@@ -283,8 +286,9 @@ struct Context::Pass {
     float* results[kMaxAttentionRows];
     int positions[kMaxAttentionRows];
     const Sequence* sequence = nullptr;
-    for (size_t i = static_cast<size_t>(member); i < context.tiles_.size(); i += static_cast<size_t>(team.size)) {
-      const Tile& tile = context.tiles_[i];
+    const std::vector<Tile>& tiles = active ? context.output_tiles_ : context.tiles_;
+    for (size_t i = static_cast<size_t>(member); i < tiles.size(); i += static_cast<size_t>(team.size)) {
+      const Tile& tile = tiles[i];
       if (rows[tile.run_start].sequence != sequence) {
         sequence = rows[tile.run_start].sequence;
         for (size_t p = 0; p < sequence->pages.size(); p++) own.page_table[p] = context.pages.page(sequence->pages[p]);
@@ -304,8 +308,7 @@ struct Context::Pass {
       a.positions = positions;
       a.outputs = results;
       a.pages = own.page_table.data();
-      a.key_offset = context.pages.keys_at(layer_index, tile.kv_head);
-      a.value_offset = context.pages.values_at(layer_index, tile.kv_head);
+      a.offset = context.pages.head_at(layer_index, tile.kv_head);
       a.scale = c.attention_scale;
       a.window = c.sliding_window;
       a.scratch = own.attention_scratch;
@@ -369,8 +372,6 @@ struct Context::Pass {
       team.barrier();
       store_keys(layer, i);
       team.barrier();
-      attend(i);
-      team.barrier();
       if (i == c.num_layers - 1 && num_outputs < count) {
         if (num_outputs == 0) return;
         num_active = num_outputs;
@@ -378,6 +379,8 @@ struct Context::Pass {
         tokens = share_of(num_active);
         grouping = &context.output_rows_;
       }
+      attend(i);
+      team.barrier();
       attended_input(needs_of(*layer.attention_output.format));
       multiply<1>({{&layer.attention_output, context.out_, width, &AdapterLayer::output}}, &AdapterLayer::attended,
                   context.attended_, 1);

@@ -104,4 +104,4 @@ void adapt(const AdapterOutput& output, int first, int last, const float* const*
   else adapt_panels<8>(output, first, last, h, y, tokens);
 }
 
-const Kernels kTable = {kName, kTile, matmul, prepare, attention, rms_norm, silu_multiply, add, rope, to_half, project, adapt};
+const Kernels kTable = {kName, kTile, matmul, prepare, attention, rms_norm, silu_multiply, add, rope, to_shorts, project, adapt};
