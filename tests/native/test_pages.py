@@ -24,7 +24,7 @@ def test_sizes(model, context) -> None:
     assert context.page_tokens == 32
     assert context.pages_total == 4
     assert context.pages_free == 4
-    # Keys and values, 2 layers, 2 heads of 64, two bytes each.
+    # Keys and values, 2 layers, 2 heads of 64, two bytes each and a scale of four.
     assert model.kv_bytes_per_token == 2 * 2 * (2 * 64 * 2 + 8)
 
 
