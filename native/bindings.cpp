@@ -11,6 +11,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "core/adapter.hpp"
 #include "core/context.hpp"
 #include "core/measure.hpp"
 #include "core/model.hpp"
@@ -24,6 +25,7 @@ namespace {
 
 using Ints = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using FloatMatrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 template <class T, size_t N>
 nb::object array(std::vector<T>&& values, const size_t (&shape)[N]) {
@@ -213,6 +215,21 @@ NB_MODULE(_native, m) {
       }, "name"_a, "type"_a, "shape"_a, "data"_a)
       .def("build", [](ModelBuilder& self) { return std::const_pointer_cast<Model>(self.build()); });
 
+  nb::class_<Adapter>(m, "NativeAdapter")
+      .def_prop_ro("weight_bytes", [](const Adapter& self) { return self.arena.used(); });
+
+  nb::class_<AdapterBuilder>(m, "AdapterBuilder")
+      .def("__init__", [](AdapterBuilder* self, std::shared_ptr<Model> model, int bits) { new (self) AdapterBuilder(std::move(model), bits); },
+           "model"_a, "bits"_a = 16)
+      .def("add", [](AdapterBuilder& self, const std::string& name, const FloatMatrix& a, const FloatMatrix& b, double scale) {
+        if (a.shape(0) != b.shape(1)) throw std::invalid_argument("the ranks of a and b differ");
+        for (size_t size : {a.shape(0), a.shape(1), b.shape(0)})
+          if (size > 1u << 24) throw std::invalid_argument("the matrices are too large");
+        nb::gil_scoped_release release;
+        self.add(name, static_cast<int>(a.shape(0)), static_cast<int>(a.shape(1)), a.data(), static_cast<int>(b.shape(0)), b.data(), scale);
+      }, "name"_a, "a"_a.noconvert(), "b"_a.noconvert(), "scale"_a)
+      .def("build", [](AdapterBuilder& self) { return std::const_pointer_cast<Adapter>(self.build()); });
+
   nb::class_<GuardedContext>(m, "NativeContext")
       .def("__init__", [](GuardedContext* self, std::shared_ptr<Model> model, int max_tokens, int threads, int activation_bits) {
         new (self) GuardedContext(std::move(model), max_tokens, threads, activation_bits);
@@ -222,7 +239,10 @@ NB_MODULE(_native, m) {
       .def_prop_ro("pages_free", [](GuardedContext& self) { return self.context.pages.free(); })
       .def_prop_ro("threads", [](GuardedContext& self) { return self.context.threads(); })
       .def_prop_ro("activation_bits", [](GuardedContext& self) { return self.context.activation_bits(); })
-      .def("create", [](GuardedContext& self) { auto lock = self.enter(); return self.context.pages.create(); })
+      .def("create", [](GuardedContext& self, std::shared_ptr<Adapter> adapter) {
+        auto lock = self.enter();
+        return self.context.pages.create(std::move(adapter));
+      }, "adapter"_a.none() = nb::none())
       .def("length", [](GuardedContext& self, int sequence) { auto lock = self.enter(); return self.context.pages.length(sequence); }, "sequence"_a)
       .def("forward", &forward, "tokens"_a.noconvert(), "sequences"_a.noconvert(), "outputs"_a.noconvert())
       .def("fork", [](GuardedContext& self, int sequence, int length) { auto lock = self.enter(); return self.context.pages.fork(sequence, length); }, "sequence"_a, "length"_a)
@@ -233,8 +253,8 @@ NB_MODULE(_native, m) {
         const std::string out = self.context.pages.save(sequence);
         return nb::bytes(out.data(), out.size());
       }, "sequence"_a)
-      .def("restore", [](GuardedContext& self, nb::bytes data) {
+      .def("restore", [](GuardedContext& self, nb::bytes data, std::shared_ptr<Adapter> adapter) {
         auto lock = self.enter();
-        return self.context.pages.restore(static_cast<const uint8_t*>(data.data()), data.size());
-      }, "data"_a);
+        return self.context.pages.restore(static_cast<const uint8_t*>(data.data()), data.size(), std::move(adapter));
+      }, "data"_a, "adapter"_a.none() = nb::none());
 }

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,9 +105,12 @@ class FakeModel:
     def dequantize_rows(self, name: str, first: int, count: int) -> NDArray[np.float32]:
         return np.zeros((count, 4), dtype=np.float32)
 
-    def logits(self, history: tuple[int, ...]) -> NDArray[np.float32]:
+    def logits(
+        self, history: tuple[int, ...], adapter: FakeAdapter | None = None
+    ) -> NDArray[np.float32]:
         """What the fake computes after these tokens, float32 [vocab]."""
-        digest = hashlib.blake2b(struct.pack(f"<{len(history)}i", *history), digest_size=8)
+        key = b"" if adapter is None else adapter.name.encode()
+        digest = hashlib.blake2b(struct.pack(f"<{len(history)}i", *history), digest_size=8, key=key)
         seed = int.from_bytes(digest.digest(), "little")
         values = np.random.Generator(np.random.PCG64(seed)).standard_normal(
             self.vocab_size, dtype=np.float32
@@ -115,6 +119,15 @@ class FakeModel:
         if wanted is not None:
             values[wanted] = 20.0
         return values
+
+
+class FakeAdapter:
+    """As `_native.NativeAdapter`: it makes other logits."""
+
+    weight_bytes = 10
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 class FakePage:
@@ -139,15 +152,17 @@ class FakeContext:
         self.pages_total = -(-max_tokens // page_tokens)
         self.pages_free = self.pages_total
         self.sequences: dict[int, list[FakePage]] = {}
+        self.adapters: dict[int, FakeAdapter | None] = {}
         self.forwards: list[int] = []  # tokens of each forward
         self.before_forward: Callable[[], None] | None = None
         self.after_forward: Callable[[], None] | None = None
         self._next = 0
         self._busy = False
 
-    def create(self) -> int:
+    def create(self, adapter: FakeAdapter | None = None) -> int:
         self._next += 1
         self.sequences[self._next] = []
+        self.adapters[self._next] = adapter
         return self._next
 
     def length(self, sequence: int) -> int:
@@ -189,7 +204,7 @@ class FakeContext:
         ):
             self._append(sequence, token)
             if place in wanted:
-                rows[place] = self.model.logits(self.history(sequence))
+                rows[place] = self.model.logits(self.history(sequence), self.adapters[sequence])
         self.forwards.append(len(tokens))
         if self.after_forward:
             self.after_forward()
@@ -211,7 +226,7 @@ class FakeContext:
             copy = self._new_page()
             copy.tokens = self._pages(sequence)[whole].tokens[:rest]
             pages.append(copy)
-        fork = self.create()
+        fork = self.create(self.adapters[sequence])
         self.sequences[fork] = pages
         return fork
 
@@ -231,12 +246,13 @@ class FakeContext:
     def drop(self, sequence: int) -> None:
         self._free(self._pages(sequence))
         del self.sequences[sequence]
+        del self.adapters[sequence]
 
     def save(self, sequence: int) -> bytes:
         history = self.history(sequence)
         return b"FAKE" + struct.pack(f"<I{len(history)}i", len(history), *history)
 
-    def restore(self, data: bytes) -> int:
+    def restore(self, data: bytes, adapter: FakeAdapter | None = None) -> int:
         if len(data) < 8 or data[:4] != b"FAKE":
             raise ValueError("not a saved sequence")
         (count,) = struct.unpack_from("<I", data, 4)
@@ -244,7 +260,7 @@ class FakeContext:
             raise ValueError("sizes do not match")
         if -(-count // self.page_tokens) > self.pages_free:
             raise MemoryError("no page left")
-        sequence = self.create()
+        sequence = self.create(adapter)
         for token in struct.unpack_from(f"<{count}i", data, 8):
             self._append(sequence, token)
         return sequence
@@ -300,10 +316,12 @@ def fake_model(
     file_hash: str = "ab" * 32,
     instruction_set: str = "portable",
     activation_bits: int = 8,
+    adapters: Sequence[str] = (),
 ) -> Any:
     """A `qingyu.Model` over the fake core. `answers`: see `scripted`."""
+    from qingyu.engine.adapters import LoadedAdapter
     from qingyu.engine.model import Model
-    from qingyu.engine.results import ModelInfo
+    from qingyu.engine.results import AdapterInfo, ModelInfo
 
     native = FakeModel(script=scripted(answers) if answers else script)
     info = ModelInfo(
@@ -331,7 +349,30 @@ def fake_model(
         "tokenizer": ByteTokenizer(add_bos=add_bos),
         "template": FakeTemplate() if template else None,
     }
-    return Model(**parts, info=info, file_hash=lambda: file_hash, chunk_tokens=chunk_tokens)
+    loaded: dict[str, Any] = {
+        name: LoadedAdapter(
+            info=AdapterInfo(
+                name=name,
+                path=Path(f"{name}.gguf"),
+                file_bytes=20,
+                weight_bytes=FakeAdapter.weight_bytes,
+                rank=4,
+                alpha=8.0,
+                matrices=1,
+                parameters=5,
+                sha256=hashlib.sha256(name.encode()).hexdigest(),
+            ),
+            native=FakeAdapter(name),  # type: ignore[arg-type]
+        )
+        for name in adapters
+    }
+    return Model(
+        **parts,
+        info=info,
+        file_hash=lambda: file_hash,
+        chunk_tokens=chunk_tokens,
+        adapters=loaded,
+    )
 
 
 def context_of(model: Any) -> FakeContext:

@@ -6,6 +6,7 @@ import sys
 import qingyu
 
 PUBLIC = {
+    "AdapterInfo",
     "AsyncStream",
     "ConstraintError",
     "ContextFullError",

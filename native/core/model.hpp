@@ -51,7 +51,7 @@ struct Model {
   const Matrix* find_matrix(const std::string& name) const;  // by GGUF name, or null
   size_t kv_bytes_per_token() const {
     return static_cast<size_t>(config.num_layers) * static_cast<size_t>(config.num_kv_heads) *
-           static_cast<size_t>(config.head_size) * 2 * sizeof(uint16_t);
+           HeadPage(config.head_size).bytes / kPageTokens;
   }
 };
 

@@ -4,10 +4,12 @@
 #include <new>
 #include <stdexcept>
 
+#include "adapter.hpp"
+
 namespace qingyu {
 namespace {
 
-constexpr char kMagic[8] = {'Q', 'Y', 'K', 'V', '0', '0', '0', '1'};
+constexpr char kMagic[8] = {'Q', 'Y', 'K', 'V', '0', '0', '0', '2'};
 
 struct Header {
   char magic[8];
@@ -20,9 +22,10 @@ int pages_of(int tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 }  // namespace
 
 Pages::Pages(const Model& model, int max_tokens)
-    : page_bytes_(model.kv_bytes_per_token() * kPageTokens),
-      half_bytes_(static_cast<size_t>(model.config.head_size) * kPageTokens * sizeof(uint16_t)),
+    : model_(model),
+      page_bytes_(model.kv_bytes_per_token() * kPageTokens),
       kv_heads_(static_cast<size_t>(model.config.num_kv_heads)),
+      head_(model.config.head_size),
       total_(pages_of(max_tokens)) {
   if (max_tokens < 1 || max_tokens > 1 << 28) throw std::invalid_argument("max_tokens is " + std::to_string(max_tokens) + ", not in 1..2^28");
 }
@@ -37,8 +40,9 @@ Sequence& Pages::get(int sequence) {
   return const_cast<Sequence&>(static_cast<const Pages*>(this)->get(sequence));
 }
 
-int Pages::create() {
-  sequences_[next_] = Sequence{};
+int Pages::create(std::shared_ptr<const Adapter> adapter) {
+  if (adapter && adapter->model.get() != &model_) throw std::invalid_argument("the adapter was made for another model");
+  sequences_[next_].adapter = std::move(adapter);
   return next_++;
 }
 
@@ -69,6 +73,7 @@ int Pages::fork(int sequence, int length) {
     throw std::invalid_argument("a fork of " + std::to_string(length) + " tokens from a sequence of " + std::to_string(from.length));
   Sequence to;
   to.length = length;
+  to.adapter = from.adapter;
   const int whole = length / kPageTokens;
   if (length % kPageTokens) {  // the page both would write to is copied first: it may fail
     to.pages.push_back(take_page());
@@ -130,7 +135,7 @@ std::string Pages::save(int sequence) const {
   return out;
 }
 
-int Pages::restore(const uint8_t* data, size_t bytes) {
+int Pages::restore(const uint8_t* data, size_t bytes, std::shared_ptr<const Adapter> adapter) {
   Header header{};
   if (bytes < sizeof header) throw std::invalid_argument("saved sequence: only " + std::to_string(bytes) + " bytes");
   std::memcpy(&header, data, sizeof header);
@@ -138,7 +143,7 @@ int Pages::restore(const uint8_t* data, size_t bytes) {
       header.length > static_cast<int64_t>(kPageTokens) * total_ ||
       bytes != sizeof header + static_cast<size_t>(pages_of(static_cast<int>(header.length))) * page_bytes_)
     throw std::invalid_argument("saved sequence: header and size do not belong to this model");
-  const int id = create();
+  const int id = create(std::move(adapter));
   try {
     reserve({{id, static_cast<int>(header.length)}});
   } catch (...) {

@@ -14,12 +14,14 @@ namespace {
 
 constexpr const char* kName = "avx2";
 constexpr int kTile = 4;
+constexpr int kProjectTile = 1;   // 4 sums of two registers
 constexpr int kFloatPanels = 1;
 constexpr bool kWideDiffers = true;
 
 struct F { __m256 a, b; };
 struct I { __m256i a, b; };
 struct C { __m256i a, b; };  // codes of rows 0-7 and 8-15
+using P = __m256i;  // a pair of int16, 8 times
 
 inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
@@ -33,11 +35,6 @@ inline void f_store(float* p, F v) {
 inline F f_half(const void* p) {
   const __m128i* q = static_cast<const __m128i*>(p);
   return {_mm256_cvtph_ps(_mm_loadu_si128(q)), _mm256_cvtph_ps(_mm_loadu_si128(q + 1))};
-}
-inline void f_store_half(uint16_t* p, F v) {
-  __m128i* q = reinterpret_cast<__m128i*>(p);
-  _mm_storeu_si128(q, _mm256_cvtps_ph(v.a, _MM_FROUND_TO_NEAREST_INT));
-  _mm_storeu_si128(q + 1, _mm256_cvtps_ph(v.b, _MM_FROUND_TO_NEAREST_INT));
 }
 inline F f_brain(const void* p) {
   const __m128i* q = static_cast<const __m128i*>(p);
@@ -115,6 +112,20 @@ inline void i_store_bytes(int8_t* p, I v) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(lanes + 8), v.b);
   for (int i = 0; i < 16; i++) p[i] = static_cast<int8_t>(lanes[i]);
 }
+inline void i_store_shorts(int16_t* p, I v) {
+  alignas(32) int32_t lanes[16];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), v.a);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes + 8), v.b);
+  for (int i = 0; i < 16; i++) p[i] = static_cast<int16_t>(lanes[i]);
+}
+inline P p_set(const int16_t* x) {
+  int32_t two;
+  __builtin_memcpy(&two, x, 4);
+  return _mm256_set1_epi32(two);
+}
+inline I i_dot_pairs(I v, C pairs, P x) {
+  return {_mm256_add_epi32(v.a, _mm256_madd_epi16(pairs.a, x)), _mm256_add_epi32(v.b, _mm256_madd_epi16(pairs.b, x))};
+}
 inline __m256i dot_narrow(__m256i sum, __m256i codes, __m256i x) {  // codes below 128
   const __m256i pairs = _mm256_maddubs_epi16(codes, x);
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
@@ -172,6 +183,7 @@ inline C c_table(C v, const uint8_t* table) {
 
 #include "matrix.inl"
 #include "vector.inl"
+#include "adapter.inl"
 #include "measure.inl"
 
 }  // namespace

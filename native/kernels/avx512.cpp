@@ -15,8 +15,10 @@ namespace {
 constexpr const char* kName = "avx512";
 #if defined(QINGYU_SANITIZE)
 constexpr int kTile = 5;          // fewer copies of the same code for the sanitizers to compile
+constexpr int kProjectTile = 2;
 #else
 constexpr int kTile = 12;         // 12 sums, 12 dot products, codes and temporaries: 32 registers
+constexpr int kProjectTile = 6;   // 6 x 4 sums
 #endif
 constexpr int kFloatPanels = 2;   // 2 x 12 sums
 constexpr bool kWideDiffers = false;
@@ -24,6 +26,7 @@ constexpr bool kWideDiffers = false;
 using F = __m512;  // 16 floats
 using I = __m512i;  // 16 int32
 using C = __m512i;  // 64 codes
+using P = __m512i;  // a pair of int16, 16 times
 
 inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
@@ -33,9 +36,6 @@ inline F f_load(const float* p) { return _mm512_loadu_ps(p); }
 inline void f_store(float* p, F v) { _mm512_storeu_ps(p, v); }
 inline F f_half(const void* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
-}
-inline void f_store_half(uint16_t* p, F v) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 inline F f_brain(const void* p) {
   const __m256i v = _mm256_loadu_si256(static_cast<const __m256i*>(p));
@@ -85,6 +85,19 @@ inline int32_t i_sum(I v) { return _mm512_reduce_add_epi32(v); }
 inline void i_store_bytes(int8_t* p, I v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
 }
+inline void i_store_shorts(int16_t* p, I v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v));
+}
+inline P p_set(const int16_t* x) {
+  int32_t two;
+  __builtin_memcpy(&two, x, 4);
+  return _mm512_set1_epi32(two);
+}
+// v += pairs . x for 2 columns of int16. As assembly: GCC 12 copies the sums of the intrinsic about.
+inline I i_dot_pairs(I v, C pairs, P x) {
+  asm("vpdpwssd %2, %1, %0" : "+v"(v) : "v"(pairs), "v"(x));
+  return v;
+}
 // v += codes . x for 4 columns; x points at their 4 int8 values
 template <bool WIDE>
 inline I i_dot(I v, C codes, const int8_t* x) {
@@ -116,6 +129,7 @@ inline C c_table(C v, const uint8_t* table) {
 
 #include "matrix.inl"
 #include "vector.inl"
+#include "adapter.inl"
 #include "measure.inl"
 
 }  // namespace

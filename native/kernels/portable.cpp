@@ -15,12 +15,14 @@ namespace {
 
 constexpr const char* kName = "portable";
 constexpr int kTile = 4;
+constexpr int kProjectTile = 1;
 constexpr int kFloatPanels = 1;
 constexpr bool kWideDiffers = false;
 
 struct F { float v[16]; };
 struct I { int32_t v[16]; };
 struct C { uint8_t v[64]; };
+struct P { int16_t v[2]; };
 
 inline void prefetch(const void*) {}
 
@@ -35,7 +37,6 @@ inline uint16_t half_at(const void* p, int i) {
 }
 inline F f_half(const void* p) { F r; LANES r.v[i] = f16_to_f32(half_at(p, i)); return r; }
 inline F f_brain(const void* p) { F r; LANES r.v[i] = bf16_to_f32(half_at(p, i)); return r; }
-inline void f_store_half(uint16_t* p, F x) { LANES p[i] = f32_to_f16(x.v[i]); }
 template <int SHIFT, int MASK>
 inline F f_bytes(const uint8_t* p) {
   F r;
@@ -84,6 +85,14 @@ inline I i_round(F x) {
 }
 inline int32_t i_sum(I x) { uint32_t sum = 0; LANES sum += static_cast<uint32_t>(x.v[i]); return static_cast<int32_t>(sum); }
 inline void i_store_bytes(int8_t* p, I x) { LANES p[i] = static_cast<int8_t>(x.v[i]); }
+inline void i_store_shorts(int16_t* p, I x) { LANES p[i] = static_cast<int16_t>(x.v[i]); }
+inline P p_set(const int16_t* x) { return {{x[0], x[1]}}; }
+inline I i_dot_pairs(I sum, C pairs, P x) {
+  int16_t two[32];
+  __builtin_memcpy(two, pairs.v, 64);
+  LANES sum.v[i] += two[2 * i] * x.v[0] + two[2 * i + 1] * x.v[1];
+  return sum;
+}
 template <bool WIDE>
 inline I i_dot(I sum, C codes, const int8_t* x) {
   LANES sum.v[i] += codes.v[4 * i] * x[0] + codes.v[4 * i + 1] * x[1] + codes.v[4 * i + 2] * x[2] +
@@ -111,6 +120,7 @@ inline C c_table(C x, const uint8_t* table) { for (int i = 0; i < 64; i++) x.v[i
 
 #include "matrix.inl"
 #include "vector.inl"
+#include "adapter.inl"
 #include "measure.inl"
 
 }  // namespace

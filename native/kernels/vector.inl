@@ -52,8 +52,13 @@ void rope(float* x, const float* cosine, const float* sine, int n, bool halves) 
   }
 }
 
-void to_half(const float* x, uint16_t* out, int n) {
-  for (int i = 0; i < n; i += kLanes) f_store_half(out + i, f_load(x + i));
+float to_shorts(const float* x, int16_t* out, int n, float steps) {
+  F largest = f_zero();
+  for (int i = 0; i < n; i += kLanes) largest = f_max(largest, f_abs(f_load(x + i)));
+  const float scale = f_highest(largest) / steps;
+  const F inverse = f_set(scale > kSmallest ? 1.0f / scale : 0.0f);
+  for (int i = 0; i < n; i += kLanes) i_store_shorts(out + i, i_round(f_mul(f_load(x + i), inverse)));
+  return scale;
 }
 
 // ---- activations
@@ -120,112 +125,196 @@ void prepare(const float* x, size_t stride, int first, int last, Activations& ou
   }
 }
 
-// ---- attention: softmax over pages of 32 keys, rescaled from page to page. Per row:
-//     m' = max(m, scores);  p = exp(scores - m');  c = exp(m - m')
-//     total = total * c + p  (32 lanes folded to 16);  out = out * c, then fma(value, p) per key
+// ---- attention: softmax over blocks of 64 keys, rescaled from block to block. Both products are of
+// 16-bit integers, exact in any order. Per row and block, with scores in powers of two:
+//     m' = max(m, scores);  p = 2^(scores - m');  c = 2^(m - m')
+//     total = total * c + p  (64 lanes folded to 16)
+//     w = round(p * value scale / step), where the largest is kWeightSteps
+//     out = fma(step, sum of w * value, out * c)
 
+// 2^x for x <= 0: exactly 1 at 0, exactly 0 below -126. The polynomial (of degree 5, for |r| <= 1/2) has
+// a relative error of 1e-7.
+inline F f_exp2(F x) {
+  const F high = f_max(x, f_set(-126.0f));
+  const I n = i_round(high);
+  const F r = f_sub(high, f_from(n));
+  F p = f_set(1.32647151e-3f);
+  p = f_fma(p, r, f_set(9.67151278e-3f));
+  p = f_fma(p, r, f_set(5.55073377e-2f));
+  p = f_fma(p, r, f_set(2.40222421e-1f));
+  p = f_fma(p, r, f_set(6.93146978e-1f));
+  p = f_fma(p, r, f_set(1.0f));
+  return f_zero_below(f_mul(p, f_power_of_two(n)), x, -126.0f);
+}
+
+constexpr int kBlockPages = kAttentionKeys / kPageTokens;
+
+// What a tile keeps from block to block, in its scratch memory.
+struct AttentionState {
+  float* sums;       // [R][head_size]
+  float* scores;     // [R][kAttentionKeys]
+  int16_t* queries;  // [head_size / kScoreColumns][R][kScoreColumns], in steps of `factors`
+  int16_t* weights;  // [R][kAttentionKeys]
+  alignas(64) float factors[kLanes] = {};  // by row: of whole scores to powers of two
+  alignas(64) float maximum[kLanes] = {}, correction[kLanes] = {}, step[kLanes] = {};
+};
+
+// scores = keys of one page times queries
 template <int R>
-void attention_page(const AttentionTile& a, int page, F total[R], float* maximum, float* accumulator,
-                    float* probability) {
-  const uint16_t* keys = reinterpret_cast<const uint16_t*>(a.pages[page] + a.key_offset);
-  const uint16_t* values = reinterpret_cast<const uint16_t*>(a.pages[page] + a.value_offset);
-  const int start = page * kPageTokens;
+void attention_scores(const AttentionTile& a, const uint8_t* head, const AttentionState& state, float* scores) {
+  const float* scales = reinterpret_cast<const float*>(head + HeadPage(a.head_size).key_scales);
   F low[R], high[R];
   UNROLL for (int r = 0; r < R; r++) low[r] = high[r] = f_zero();
-  for (int d = 0; d < a.head_size; d++) {
-    const F k0 = f_half(keys + d * kPageTokens), k1 = f_half(keys + d * kPageTokens + 16);
-    UNROLL for (int r = 0; r < R; r++) {
-      const F q = f_set(a.queries[r][d]);
-      low[r] = f_fma(k0, q, low[r]);
-      high[r] = f_fma(k1, q, high[r]);
-    }
-  }
-  int used = 0;
-  const F factor = f_set(a.scale);
-  alignas(64) float before[kLanes] = {}, correction[kLanes] = {};  // by row
-  UNROLL for (int r = 0; r < R; r++) {
-    low[r] = f_mul(low[r], factor);
-    high[r] = f_mul(high[r], factor);
-    const int visible = a.positions[r] - start + 1;  // keys [hidden, visible) are seen
-    const int hidden = a.window > 0 ? visible - a.window : 0;
-    if (visible < kPageTokens || hidden > 0) {
-      float* p = probability + r * kPageTokens;
-      f_store(p, low[r]);
-      f_store(p + 16, high[r]);
-      for (int i = visible < 0 ? 0 : visible; i < kPageTokens; i++) p[i] = -INFINITY;
-      for (int i = 0; i < hidden && i < kPageTokens; i++) p[i] = -INFINITY;
-      low[r] = f_load(p);
-      high[r] = f_load(p + 16);
-    }
-    if (visible > used) used = visible;
-    const float top = f_highest(f_max(low[r], high[r]));
-    before[r] = maximum[r];
-    maximum[r] = top > maximum[r] ? top : maximum[r];
-  }
-  f_store(correction, f_exp(f_sub(f_load(before), f_load(maximum))));
-  UNROLL for (int r = 0; r < R; r++) {
-    const F m = f_set(maximum[r]), p0 = f_exp(f_sub(low[r], m)), p1 = f_exp(f_sub(high[r], m));
-    f_store(probability + r * kPageTokens, p0);
-    f_store(probability + r * kPageTokens + 16, p1);
-    total[r] = f_fma(total[r], f_set(correction[r]), f_add(p0, p1));
-  }
-  if (used > kPageTokens) used = kPageTokens;
-  int d = 0;
-  for (; d + 32 <= a.head_size; d += 32) {
-    F out0[R], out1[R];
-    UNROLL for (int r = 0; r < R; r++) {
-      const F c = f_set(correction[r]);
-      out0[r] = f_mul(f_load(accumulator + r * a.head_size + d), c);
-      out1[r] = f_mul(f_load(accumulator + r * a.head_size + d + 16), c);
-    }
-    for (int key = 0; key < used; key++) {
-      const F v0 = f_half(values + key * a.head_size + d);
-      const F v1 = f_half(values + key * a.head_size + d + 16);
+  for (int first = 0; first < a.head_size; first += kScoreColumns) {
+    const int last = first + kScoreColumns < a.head_size ? first + kScoreColumns : a.head_size;
+    I sum0[R], sum1[R];
+    UNROLL for (int r = 0; r < R; r++) sum0[r] = sum1[r] = i_zero();
+    const int16_t* q = state.queries + first * R;
+    const uint8_t* keys = head + first * kPageTokens * 2;
+    for (int d = first; d < last; d += 2, q += 2, keys += 128) {
+      const C k0 = c_load(keys), k1 = c_load(keys + 64);
       UNROLL for (int r = 0; r < R; r++) {
-        const F p = f_set(probability[r * kPageTokens + key]);
-        out0[r] = f_fma(v0, p, out0[r]);
-        out1[r] = f_fma(v1, p, out1[r]);
+        const P pair = p_set(q + r * kScoreColumns);
+        sum0[r] = i_dot_pairs(sum0[r], k0, pair);
+        sum1[r] = i_dot_pairs(sum1[r], k1, pair);
       }
     }
     UNROLL for (int r = 0; r < R; r++) {
-      f_store(accumulator + r * a.head_size + d, out0[r]);
-      f_store(accumulator + r * a.head_size + d + 16, out1[r]);
+      low[r] = f_add(low[r], f_from(sum0[r]));
+      high[r] = f_add(high[r], f_from(sum1[r]));
     }
   }
-  for (; d < a.head_size; d += 16) {
-    F out[R];
-    UNROLL for (int r = 0; r < R; r++)
-      out[r] = f_mul(f_load(accumulator + r * a.head_size + d), f_set(correction[r]));
-    for (int key = 0; key < used; key++) {
-      const F v = f_half(values + key * a.head_size + d);
-      UNROLL for (int r = 0; r < R; r++)
-        out[r] = f_fma(v, f_set(probability[r * kPageTokens + key]), out[r]);
-    }
-    UNROLL for (int r = 0; r < R; r++) f_store(accumulator + r * a.head_size + d, out[r]);
+  const F k0 = f_load(scales), k1 = f_load(scales + 16);
+  UNROLL for (int r = 0; r < R; r++) {
+    const F factor = f_set(state.factors[r]);
+    f_store(scores + r * kAttentionKeys, f_mul(f_mul(low[r], k0), factor));
+    f_store(scores + r * kAttentionKeys + 16, f_mul(f_mul(high[r], k1), factor));
   }
+}
+
+// sums = sums * correction + values of the block times weights, for N x 16 columns from d on
+template <int R, int N>
+void attention_values(const AttentionTile& a, const uint8_t* const* heads, int used, const AttentionState& state, int d) {
+  const size_t start = HeadPage(a.head_size).values + static_cast<size_t>(d) * 4;
+  const size_t stride = static_cast<size_t>(a.head_size) * 4;
+  I sum[N][R];
+  UNROLL for (int i = 0; i < N; i++) UNROLL for (int r = 0; r < R; r++) sum[i][r] = i_zero();
+  const int16_t* w = state.weights;
+  for (int page = 0; page * kPageTokens < used; page++) {
+    const int here = used - page * kPageTokens;
+    const int pairs = (here < kPageTokens ? here + 1 : kPageTokens) / 2;
+    const uint8_t* values = heads[page] + start;
+    for (int pair = 0; pair < pairs; pair++, w += 2, values += stride) {
+      C column[N];
+      UNROLL for (int i = 0; i < N; i++) column[i] = c_load(values + 64 * i);
+      UNROLL for (int r = 0; r < R; r++) {
+        const P weight = p_set(w + r * kAttentionKeys);
+        UNROLL for (int i = 0; i < N; i++) sum[i][r] = i_dot_pairs(sum[i][r], column[i], weight);
+      }
+    }
+  }
+  UNROLL for (int r = 0; r < R; r++) {
+    float* out = state.sums + r * a.head_size + d;
+    const F c = f_set(state.correction[r]), step = f_set(state.step[r]);
+    UNROLL for (int i = 0; i < N; i++)
+      f_store(out + 16 * i, f_fma(f_from(sum[i][r]), step, f_mul(f_load(out + 16 * i), c)));
+  }
+}
+
+// One block of keys, from `start` on, of which no row sees those after `last`.
+template <int R>
+void attention_block(const AttentionTile& a, int start, int last, F total[R], AttentionState& state) {
+  const uint8_t* heads[kBlockPages];
+  F scales[kBlockPages][2];  // of the values
+  const int keys = last - start + 1 < kAttentionKeys ? last - start + 1 : kAttentionKeys;
+  const int pages = (keys + kPageTokens - 1) / kPageTokens;
+  for (int page = 0; page < pages; page++) {
+    heads[page] = a.pages[start / kPageTokens + page] + a.offset;
+    attention_scores<R>(a, heads[page], state, state.scores + page * kPageTokens);
+    const float* values = reinterpret_cast<const float*>(heads[page] + HeadPage(a.head_size).value_scales);
+    scales[page][0] = f_load(values);
+    scales[page][1] = f_load(values + 16);
+  }
+  alignas(64) float before[kLanes] = {};
+  int used = 0;
+  for (int r = 0; r < R; r++) {
+    float* scores = state.scores + r * kAttentionKeys;
+    const int visible = a.positions[r] - start + 1;  // keys [hidden, visible) are seen
+    const int hidden = a.window > 0 ? visible - a.window : 0;
+    for (int i = visible < 0 ? 0 : visible; i < pages * kPageTokens; i++) scores[i] = -INFINITY;
+    for (int i = 0; i < hidden && i < pages * kPageTokens; i++) scores[i] = -INFINITY;
+    if (visible > used) used = visible;
+    F top = f_max(f_load(scores), f_load(scores + 16));
+    for (int page = 1; page < pages; page++)
+      top = f_max(top, f_max(f_load(scores + page * kPageTokens), f_load(scores + page * kPageTokens + 16)));
+    const float highest = f_highest(top);
+    before[r] = state.maximum[r];
+    state.maximum[r] = highest > before[r] ? highest : before[r];
+  }
+  f_store(state.correction, f_exp2(f_sub(f_load(before), f_load(state.maximum))));
+  for (int r = 0; r < R; r++) {
+    float* scores = state.scores + r * kAttentionKeys;
+    const F m = f_set(state.maximum[r]);
+    F sum = f_zero(), top = f_zero();
+    for (int page = 0; page < pages; page++) {
+      float* part = scores + page * kPageTokens;
+      const F p0 = f_exp2(f_sub(f_load(part), m)), p1 = f_exp2(f_sub(f_load(part + 16), m));
+      sum = f_add(sum, f_add(p0, p1));
+      // What is not seen weighs nothing, whatever lies in its place.
+      const F w0 = f_zero_below(f_mul(p0, scales[page][0]), p0, kSmallest);
+      const F w1 = f_zero_below(f_mul(p1, scales[page][1]), p1, kSmallest);
+      f_store(part, w0);
+      f_store(part + 16, w1);
+      top = f_max(top, f_max(w0, w1));
+    }
+    total[r] = f_fma(total[r], f_set(state.correction[r]), sum);
+    state.step[r] = f_highest(top);
+  }
+  alignas(64) float inverse[kLanes];
+  const F largest = f_max(f_load(state.step), f_set(kSmallest));
+  f_store(inverse, f_div(f_set(kWeightSteps), largest));
+  f_store(state.step, f_mul(largest, f_set(1.0f / kWeightSteps)));
+  for (int r = 0; r < R; r++)
+    for (int i = 0; i < pages * kPageTokens; i += kLanes)
+      i_store_shorts(state.weights + r * kAttentionKeys + i,
+                     i_round(f_mul(f_load(state.scores + r * kAttentionKeys + i), f_set(inverse[r]))));
+  if (used > keys) used = keys;
+  int d = 0;
+  for (; d + 32 <= a.head_size; d += 32) attention_values<R, 2>(a, heads, used, state, d);
+  for (; d < a.head_size; d += 16) attention_values<R, 1>(a, heads, used, state, d);
 }
 
 template <int R>
 void attention_rows(const AttentionTile& a) {
-  float* accumulator = a.scratch;
-  float* probability = a.scratch + R * a.head_size;
+  AttentionState state;
+  const int padded = (a.head_size + kScoreColumns - 1) / kScoreColumns * kScoreColumns;
+  state.sums = a.scratch;
+  state.scores = state.sums + R * a.head_size;
+  state.queries = reinterpret_cast<int16_t*>(state.scores + R * kAttentionKeys);
+  state.weights = state.queries + R * padded;
+  int16_t* row = state.weights + R * kAttentionKeys;  // [head_size]
   F total[R];
-  alignas(64) float maximum[kLanes] = {};
   int first = a.positions[0], last = a.positions[0];
   for (int r = 0; r < R; r++) {
     total[r] = f_zero();
-    maximum[r] = -1e30f;  // finite, so that a page with nothing visible keeps everything at zero
+    const float scale = to_shorts(a.queries[r], row, a.head_size, kQuerySteps);
+    for (int d = 0; d < a.head_size; d += kScoreColumns) {
+      const int n = a.head_size - d < kScoreColumns ? a.head_size - d : kScoreColumns;
+      __builtin_memcpy(state.queries + d * R + r * kScoreColumns, row + d, static_cast<size_t>(n) * 2);
+    }
+    state.factors[r] = scale * (a.scale * 1.44269504f);
+    state.maximum[r] = -1e30f;  // finite, so that a block with nothing visible keeps everything at zero
     if (a.positions[r] < first) first = a.positions[r];
     if (a.positions[r] > last) last = a.positions[r];
-    for (int d = 0; d < a.head_size; d += kLanes) f_store(accumulator + r * a.head_size + d, f_zero());
+    for (int d = 0; d < a.head_size; d += kLanes) f_store(state.sums + r * a.head_size + d, f_zero());
   }
-  const int start = a.window > 0 && first - a.window + 1 > 0 ? first - a.window + 1 : 0;
-  for (int page = start / kPageTokens; page <= last / kPageTokens; page++)
-    attention_page<R>(a, page, total, maximum, accumulator, probability);
+  int start = a.window > 0 && first - a.window + 1 > 0 ? first - a.window + 1 : 0;
+  for (start -= start % kAttentionKeys; start <= last; start += kAttentionKeys)
+    attention_block<R>(a, start, last, total, state);
   for (int r = 0; r < R; r++) {
     const F inverse = f_set(1.0f / f_sum(total[r]));
     for (int d = 0; d < a.head_size; d += kLanes)
-      f_store(a.outputs[r] + d, f_mul(f_load(accumulator + r * a.head_size + d), inverse));
+      f_store(a.outputs[r] + d, f_mul(f_load(state.sums + r * a.head_size + d), inverse));
   }
 }
 
@@ -245,5 +334,3 @@ void attention(const AttentionTile& a) {
     case 12: return attention_rows<12>(a);
   }
 }
-
-const Kernels kTable = {kName, kTile, matmul, prepare, attention, rms_norm, silu_multiply, add, rope, to_half};

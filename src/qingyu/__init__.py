@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from qingyu.engine.generation import Generation
     from qingyu.engine.loading import load
     from qingyu.engine.model import Model
-    from qingyu.engine.results import ModelInfo, Perplexity, Result, SavedState, Score, TokenInfo
+    from qingyu.engine.results import (
+        AdapterInfo,
+        ModelInfo,
+        Perplexity,
+        Result,
+        SavedState,
+        Score,
+        TokenInfo,
+    )
     from qingyu.engine.sampling import Sampling
     from qingyu.engine.session import Session
     from qingyu.engine.stream import Stream
@@ -59,6 +67,7 @@ _HOMES = {
     "qingyu.engine.model": ("Model",),
     "qingyu.engine.constraint": ("Grammar",),
     "qingyu.engine.results": (
+        "AdapterInfo",
         "ModelInfo",
         "Perplexity",
         "Result",
@@ -96,6 +105,7 @@ _HOMES = {
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AdapterInfo",
     "AsyncStream",
     "ConstraintError",
     "ContextFullError",

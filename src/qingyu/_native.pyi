@@ -83,6 +83,26 @@ class NativeModel:
     def dequantize_rows(self, name: str, first: int, count: int) -> NDArray[np.float32]:
         """Rows of a repacked matrix back as float32 [count, columns]."""
 
+class AdapterBuilder:
+    """Takes a low-rank adapter's pairs one by one; `build` freezes them."""
+
+    def __init__(self, model: NativeModel, bits: int = 16) -> None:
+        """`bits` of a value inside: 16, as float16 near the top of its range, or 8, with 127 steps
+        up to the largest of each row of a and column of b."""
+    def add(self, name: str, a: NDArray[np.float32], b: NDArray[np.float32], scale: float) -> None:
+        """The matrix `name` (its GGUF name) becomes W + scale * b a: a [rank, columns] and
+        b [rows, rank], C-contiguous. ValueError for a matrix that is not in a layer, other
+        sizes, values that are not finite, or a second time."""
+
+    def build(self) -> NativeAdapter:
+        """ValueError when nothing was added. The builder is empty afterwards."""
+
+class NativeAdapter:
+    """Immutable; shared by any number of contexts of the model it was built for."""
+
+    @property
+    def weight_bytes(self) -> int: ...
+
 class NativeContext:
     """Key-value pages and the scratch memory of forward passes. One call at a time."""
 
@@ -102,8 +122,9 @@ class NativeContext:
     def threads(self) -> int: ...
     @property
     def activation_bits(self) -> int: ...
-    def create(self) -> int:
-        """A new empty sequence."""
+    def create(self, adapter: NativeAdapter | None = None) -> int:
+        """A new empty sequence; with an adapter all its tokens, and those of its forks, are
+        computed with that. ValueError for an adapter of another model."""
 
     def length(self, sequence: int) -> int:
         """Tokens in the sequence."""
@@ -116,10 +137,12 @@ class NativeContext:
     ) -> NDArray[np.float32]:
         """Append tokens [n] to sequences [n] (in order; any mix of sequences) and return the
         logits float32 [len(outputs), vocab] after the tokens at the rising indices `outputs`.
+        Sequences may have different adapters: none sees another's.
         Releases the GIL. MemoryError when pages are short: nothing was appended."""
 
     def fork(self, sequence: int, length: int) -> int:
-        """A new sequence with the first `length` tokens; whole pages are shared."""
+        """A new sequence with the first `length` tokens, and the same adapter; whole pages are
+        shared."""
 
     def truncate(self, sequence: int, length: int) -> None: ...
     def drop(self, sequence: int) -> None:
@@ -128,5 +151,6 @@ class NativeContext:
     def save(self, sequence: int) -> bytes:
         """The sequence's keys and values, for `restore` into a context of an equal model."""
 
-    def restore(self, data: bytes) -> int:
-        """A new sequence with what `save` gave. ValueError when sizes do not match."""
+    def restore(self, data: bytes, adapter: NativeAdapter | None = None) -> int:
+        """A new sequence with what `save` gave, and the adapter it was computed with (`save`
+        does not say which). ValueError when sizes do not match."""

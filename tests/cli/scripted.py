@@ -88,6 +88,7 @@ class ScriptedModel:
         answers: Sequence[Sequence[str | BaseException]] | None = None,
     ) -> None:
         self.info = INFO
+        self.adapters: dict[str, Any] = {}
         self.requests: list[tuple[str, Any, dict[str, Any]]] = []
         self.streams: list[ScriptedStream] = []
         self.closed = False

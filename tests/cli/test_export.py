@@ -93,7 +93,7 @@ def test_import_hf_keeps_the_type_of_the_folder(
     ("arguments", "said"),
     [
         (["export", "RUN", "--type", "q5_k_s"], "no type 'q5_k_s'"),
-        (["export", "RUN", "--to", "onnx"], "--to takes gguf, hf, bundle"),
+        (["export", "RUN", "--to", "onnx"], "--to takes gguf, hf, adapter, bundle"),
         (["export", "RUN", "--to", "hf"], "name the folder"),
         (["export", "RUN", "out", "--to", "hf", "--type", "q8_0"], "not 'q8_0'"),
         (["export", "RUN", "RUN", "RUN"], "not 3"),

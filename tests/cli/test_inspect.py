@@ -27,7 +27,7 @@ def test_json(cli: Run, default_model_path: Path) -> None:
     assert record["parameters"] == 134_515_008
     assert record["config"]["num_kv_heads"] == 3
     # keys and values, 16 bits, 30 layers, 3 heads of 64
-    assert record["memory"]["kv_bytes_per_token"] == 2 * 2 * 30 * 3 * 64
+    assert record["memory"]["kv_bytes_per_token"] == 30 * 3 * (2 * 2 * 64 + 8)
     assert record["memory"]["kv_bytes"] == 100 * record["memory"]["kv_bytes_per_token"]
     assert (
         sum(share["bytes"] for share in record["types"].values())

@@ -1,9 +1,9 @@
 """The core's logits against numpy's, for every family and every type.
 
 The core may lose what its number formats lose and no more: activations in int8 per 32 values
-(float32 for float weights), keys and values in float16. What that costs is measured by the
-reference itself with its inputs rounded that way, so no threshold here is a guess: the core's
-error is at most ALLOWED times the error of rounding alone.
+(float32 for float weights), keys and values in 16 bits, of which float16 is the yardstick. What
+that costs is measured by the reference itself with its inputs rounded that way, so no threshold
+here is a guess: the core's error is at most ALLOWED times the error of rounding alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from reference.rounding import as_engines_do
 POSITIONS = 150
 # Rounding errors of two computations are different samples of the same size.
 ALLOWED = 1.25
+NEAR = 6
 # float32 sums in another order: relative 1e-6 on logits of about 10.
 FLOOR = 1e-7
 
@@ -36,9 +37,12 @@ def check(ours: np.ndarray, reference: ReferenceModel, tokens: np.ndarray) -> Di
     error, unavoidable = distance(ours, truth), distance(rounded, truth)
     assert error.kl <= ALLOWED * unavoidable.kl + FLOOR, (error, unavoidable)
     assert 1 - error.cosine <= ALLOWED * (1 - unavoidable.cosine) + FLOOR, (error, unavoidable)
-    # Near ties may fall either way: at most as many again, and four positions.
-    mistakes = (1 - error.top1) * len(tokens)
-    assert mistakes <= ALLOWED * (1 - unavoidable.top1) * len(tokens) + 4, (error, unavoidable)
+    # Another token may come first only where rounding explains it: the true one was ahead by no
+    # more than NEAR times the size of a rounding error.
+    positions = np.arange(len(tokens))
+    lost = truth.max(axis=-1) - truth[positions, ours.argmax(axis=-1)]
+    noise = np.sqrt(np.mean(np.square(rounded - truth, dtype=np.float64)))
+    assert lost.max() <= NEAR * noise + 1e-5, (lost.max(), noise, error, unavoidable)
     return error
 
 

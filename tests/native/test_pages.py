@@ -24,8 +24,8 @@ def test_sizes(model, context) -> None:
     assert context.page_tokens == 32
     assert context.pages_total == 4
     assert context.pages_free == 4
-    # Keys and values, 2 layers, 2 heads of 64, two bytes each.
-    assert model.kv_bytes_per_token == 2 * 2 * 2 * 64 * 2
+    # Keys and values, 2 layers, 2 heads of 64, two bytes each and a scale of four.
+    assert model.kv_bytes_per_token == 2 * 2 * (2 * 64 * 2 + 8)
 
 
 @pytest.mark.parametrize(("tokens", "pages"), [(1, 1), (32, 1), (33, 2), (1000, 32)])

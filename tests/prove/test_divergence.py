@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fakes import ByteTokenizer, FakeModel, context_of, fake_model
+from fakes import ByteTokenizer, FakeAdapter, FakeModel, context_of, fake_model
 from qingyu.errors import InvalidRequestError, ModelFileError
 from qingyu.prove import divergence, texts
 from qingyu.prove.divergence import Divergence, Measured
@@ -20,8 +20,8 @@ PASSAGE = "轻语 runs here. 谁也不告诉。"
 class OtherModel(FakeModel):
     """Its logits are near the fake's, as a quantized file's are near the original's."""
 
-    def logits(self, history: tuple[int, ...]) -> Any:
-        values = super().logits(history)
+    def logits(self, history: tuple[int, ...], adapter: FakeAdapter | None = None) -> Any:
+        values = super().logits(history, adapter)
         noise = np.random.default_rng(len(history)).standard_normal(len(values))
         return (values + 0.1 * noise).astype(np.float32)
 
@@ -137,7 +137,7 @@ def test_another_vocabulary_is_refused(tokenizer: ByteTokenizer, where: str) -> 
 
 def test_a_model_without_finite_logits_is_refused() -> None:
     class Broken(FakeModel):
-        def logits(self, history: tuple[int, ...]) -> Any:
+        def logits(self, history: tuple[int, ...], adapter: FakeAdapter | None = None) -> Any:
             return np.full(self.vocab_size, np.nan, dtype=np.float32)
 
     model = fake_model()

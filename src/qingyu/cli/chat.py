@@ -61,6 +61,8 @@ def chat(
     context: Annotated[int | None, flags.context()] = None,
     threads: Annotated[int | None, flags.threads()] = None,
     template: Annotated[str | None, flags.template()] = None,
+    adapter: Annotated[list[str] | None, flags.adapter()] = None,
+    use_adapter: Annotated[str | None, flags.use_adapter()] = None,
 ) -> None:
     from qingyu.cli.chat_commands import Commands, describe
     from qingyu.cli.conversation import Conversation
@@ -69,8 +71,18 @@ def chat(
     from qingyu.engine.sampling import Sampling
     from qingyu.models.store import ModelStore
 
+    adapters = common.read_adapters(adapter)
+    chosen = common.chosen_adapter(adapters, use_adapter)
+
     def open_model(reference: str) -> Model:
-        return common.open_model(reference, context=context, threads=threads, template=template)
+        return common.open_model(
+            reference,
+            context=context,
+            threads=threads,
+            template=template,
+            # They are for this model, and for no other that /model may bring.
+            adapters=adapters if reference == model else None,
+        )
 
     sampling = Sampling(
         temperature=temperature,
@@ -83,14 +95,18 @@ def chat(
         seed=seed,
     )
     conversation = Conversation(
-        open_model(model), sampling=sampling, system=system, max_tokens=max_tokens
+        open_model(model),
+        sampling=sampling,
+        system=system,
+        max_tokens=max_tokens,
+        adapter=chosen,
     )
     home = ModelStore().home
     commands = Commands(conversation, open_model=open_model, folder=home / "chats")
     reader = LineReader(history=None if private else home / "history")
     try:
         if reader.interactive:
-            greet(model, describe(conversation.model))
+            greet(model, describe(conversation.model, conversation.adapter))
         while (line := next_line(reader)) is not None:
             try:
                 if line.startswith("/"):

@@ -37,6 +37,10 @@ def help_rows() -> list[tuple[str, str]]:
             "/model [MODEL]",
             pick("show or change the model; the conversation stays", "显示或更换模型，对话保留"),
         ),
+        (
+            "/adapter [NAME]",
+            pick("show or change the adapter; none: without", "显示或更换适配器；none：不用"),
+        ),
         ("/save [FILE]", pick("keep the conversation in a file", "把对话保存到文件")),
         ("/load FILE", pick("go on with a saved conversation", "继续已保存的对话")),
         ("/stats", pick("tokens, speed and room so far", "词元、速度与剩余空间")),
@@ -74,6 +78,7 @@ class Commands:
             "reset": self.reset,
             "system": self.system,
             "model": self.model,
+            "adapter": self.adapter,
             "save": self.save,
             "load": self.load,
             "stats": self.stats,
@@ -109,7 +114,24 @@ class Commands:
             # The new one first: when it cannot be loaded, the conversation goes on as it was.
             self.conversation.model = self._open_model(argument)
             old.close()
-        common.notice(describe(self.conversation.model))
+            if self.conversation.adapter not in self.conversation.model.adapters:
+                self.conversation.adapter = None
+        common.notice(describe(self.conversation.model, self.conversation.adapter))
+
+    def adapter(self, argument: str) -> None:
+        known = (*self.conversation.model.adapters, common.NO_ADAPTER)
+        if argument and argument not in known:
+            raise InvalidRequestError(
+                pick(
+                    f"there is no adapter {argument!r}; there are: {', '.join(known)}",
+                    f"没有适配器 {argument!r}；可用：{', '.join(known)}",
+                )
+            )
+        if argument:
+            self.conversation.adapter = None if argument == common.NO_ADAPTER else argument
+        shown = self.conversation.adapter or common.NO_ADAPTER
+        others = ", ".join(known)
+        common.notice(pick(f"adapter: {shown} (of {others})", f"适配器：{shown}（可用：{others}）"))
 
     def save(self, argument: str) -> None:
         path = (
@@ -156,14 +178,16 @@ class Commands:
             common.notice(line)
 
 
-def describe(model: Model) -> str:
-    """A loaded model in one line."""
+def describe(model: Model, adapter: str | None = None) -> str:
+    """A loaded model in one line, with the adapter in use."""
     info = model.info
     matrices = {name: count for name, count in info.tensor_types.items() if name != "F32"}
     main_type = max(matrices, key=matrices.__getitem__, default="F32")
+    named = () if adapter is None else (pick(f"adapter {adapter}", f"适配器 {adapter}"),)
     return " · ".join(
         (
             layout.clip(common.printable(info.name), 32),
+            *named,
             main_type,
             common.human_bytes(info.weight_bytes),
             pick(f"{info.threads} threads", f"{info.threads} 线程"),

@@ -12,8 +12,11 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
 
 from qingyu.text import pick
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from qingyu.engine.results import Result
 
 RED, DIM, BOLD = "31", "2", "1"
+# What stands for answering without an adapter.
+NO_ADAPTER = "none"
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:
@@ -59,6 +64,7 @@ def open_model(
     threads: int | None = None,
     template: str | None = None,
     activation_bits: int = 8,
+    adapters: Mapping[str, Path] | None = None,
 ) -> Model:
     """Load a model for a verb, saying so on a terminal while it takes time."""
     import qingyu
@@ -67,6 +73,7 @@ def open_model(
     if waiting:
         print(pick(f"loading {reference} ...", f"正在加载 {reference} …"), end="", file=sys.stderr)
         sys.stderr.flush()
+    more: dict[str, Any] = {"adapters": adapters} if adapters else {}
     try:
         return qingyu.load(
             reference,
@@ -74,10 +81,64 @@ def open_model(
             threads=threads,
             template=template,
             activation_bits=activation_bits,
+            **more,
         )
     finally:
         if waiting:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def read_adapters(given: Sequence[str] | None) -> dict[str, Path]:
+    """Names and files of "NAME=FILE" arguments. Raises BadParameter for what is none, a name
+    that cannot be, one that is given twice, and a file that is not there."""
+    from qingyu.errors import InvalidRequestError
+    from qingyu.models.adapter import checked_name
+
+    adapters: dict[str, Path] = {}
+    for text in given or ():
+        name, equals, file = text.partition("=")
+        if not equals or not file:
+            raise typer.BadParameter(
+                pick(
+                    f"--adapter {text!r}: write it as NAME=FILE, as poet=poet.gguf",
+                    f"--adapter {text!r}：请写作 名称=文件，如 poet=poet.gguf",
+                )
+            )
+        try:
+            checked_name(name)
+        except InvalidRequestError as error:
+            raise typer.BadParameter(f"--adapter: {error}") from None
+        if name in adapters or name == NO_ADAPTER:
+            raise typer.BadParameter(
+                pick(
+                    f"--adapter: the name {name!r} is taken; use another",
+                    f"--adapter：名称 {name!r} 已被占用；请换一个",
+                )
+            )
+        adapters[name] = Path(file).expanduser()
+        if not adapters[name].is_file():
+            raise typer.BadParameter(
+                pick(f"--adapter: there is no file {file}", f"--adapter：没有文件 {file}")
+            )
+    return adapters
+
+
+def chosen_adapter(adapters: Mapping[str, Path], wanted: str | None) -> str | None:
+    """The adapter to answer with: the first unless another is named. Raises BadParameter for one
+    that is not among them."""
+    if wanted is None:
+        return next(iter(adapters), None)
+    if wanted == NO_ADAPTER:
+        return None
+    if wanted not in adapters:
+        known = ", ".join([*adapters, NO_ADAPTER])
+        raise typer.BadParameter(
+            pick(
+                f"--use-adapter {wanted!r} names none of these: {known}",
+                f"--use-adapter {wanted!r} 不在其中：{known}",
+            )
+        )
+    return wanted
 
 
 def human_bytes(count: float) -> str:

@@ -37,8 +37,10 @@ class Conversation:
         sampling: Sampling,
         system: str | None = None,
         max_tokens: int | None = None,
+        adapter: str | None = None,
     ) -> None:
         self.model = model
+        self.adapter = adapter
         self.sampling = sampling
         self.max_tokens = max_tokens
         self.system = system
@@ -61,12 +63,14 @@ class Conversation:
         """
         self.turns.append({"role": "user", "content": text})
         said: list[str] = []
+        more: dict[str, Any] = {} if self.adapter is None else {"adapter": self.adapter}
         try:
             with self.model.chat(
                 list(self.messages),
                 sampling=self.sampling,
                 max_tokens=self.max_tokens,
                 progress=progress,
+                **more,
             ) as stream:
                 for piece in stream:
                     said.append(piece)

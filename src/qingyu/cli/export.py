@@ -1,10 +1,12 @@
-"""`qingyu export`: a model for others, as one GGUF file, a Hugging Face folder, or a bundle.
+"""`qingyu export`: a model for others: a GGUF file, a Hugging Face folder, an adapter, a bundle.
 
     qingyu export runs/whisper --type q4_k_m            # a trained run as a GGUF file
     qingyu export --to hf default out                   # a model or run as a Hugging Face folder
+    qingyu export --to adapter runs/tuned               # a trained adapter by itself
     qingyu export default qwen3-0.6b -o models.qingyu   # stored models for another machine
 
-Delegates to `qingyu.make.export`, `qingyu.make.hugging_face_writer` and `qingyu.models.bundle`.
+Delegates to `qingyu.make.export`, `qingyu.make.hugging_face_writer`, `qingyu.make.adapter_file` and
+`qingyu.models.bundle`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from qingyu.text import pick
 if TYPE_CHECKING:
     from qingyu.make.export import Exported
 
-_KINDS = ("gguf", "hf", "bundle")
+_KINDS = ("gguf", "hf", "adapter", "bundle")
 _USUAL_TYPE = "f16"
 
 
@@ -37,10 +39,12 @@ def long_help() -> str:
     return pick(
         "Write a model for others. A training run becomes a GGUF file, with tokenizer, chat"
         " template, licence and where it comes from; with --to hf, a run or a model becomes a"
-        " folder that Hugging Face's libraries read; names of stored models become one bundle for"
-        " a machine without a network.",
+        " folder that Hugging Face's libraries read; with --to adapter, a run or a peft folder that"
+        " holds an adapter becomes a file for --adapter; names of stored models become one bundle"
+        " for a machine without a network.",
         "把模型写出来给别人用。训练运行写成 GGUF 文件，附带分词器、对话模板、许可与来源；"
-        "--to hf 将训练运行或模型写成 Hugging Face 文件夹；已有模型的名称则写成一个离线包，"
+        "--to hf 将训练运行或模型写成 Hugging Face 文件夹；--to adapter 将含适配器的训练运行或"
+        " peft 文件夹写成供 --adapter 使用的文件；已有模型的名称则写成一个离线包，"
         "供没有网络的机器使用。",
     )
 
@@ -71,7 +75,7 @@ def export(
     to: Annotated[
         str | None,
         typer.Option(
-            metavar="gguf|hf|bundle",
+            metavar="gguf|hf|adapter|bundle",
             show_default=pick("gguf for runs, bundle for models", "运行为 gguf，模型为 bundle"),
             help=pick("what to write", "写成什么"),
         ),
@@ -81,12 +85,24 @@ def export(
         typer.Option(
             "--type",
             metavar="TYPE",
-            show_default=pick("f16; --to hf: as they are", "f16；--to hf 时保持原样"),
-            help=pick(
-                "type of the weights: f32 f16 bf16 q8_0 q6_k q4_k_m q4_1 q4_0; --to hf: the"
-                " first three",
-                "权重类型：f32 f16 bf16 q8_0 q6_k q4_k_m q4_1 q4_0；--to hf 时只有前三种",
+            show_default=pick(
+                "f16; --to hf: as they are; --to adapter: f32",
+                "f16；--to hf 时保持原样；--to adapter 时为 f32",
             ),
+            help=pick(
+                "type of the weights: f32 f16 bf16 q8_0 q6_k q4_k_m q4_1 q4_0; --to hf and"
+                " adapter: the first three",
+                "权重类型：f32 f16 bf16 q8_0 q6_k q4_k_m q4_1 q4_0；"
+                "--to hf 与 adapter 时只有前三种",
+            ),
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            show_default=pick("what the run began with", "训练运行的起点"),
+            help=pick("--to adapter: the model it is for", "--to adapter 时：适配器所属的模型"),
         ),
     ] = None,
     checkpoint: Annotated[
@@ -105,10 +121,15 @@ def export(
 ) -> None:
     kind = _kind(to, sources, type_)
     if kind == "bundle":
-        _refuse(kind, {"--type": type_, "--licence": licence})
+        _refuse(kind, {"--type": type_, "--licence": licence, "--base": base})
         _write_bundle(sources, output, as_json)
         return
     source, output = _source_and_output(sources, output)
+    if kind == "adapter":
+        _refuse(kind, {"--licence": licence})
+        _write_adapter(source, output, type_ or "f32", base, checkpoint, as_json)
+        return
+    _refuse(kind, {"--base": base})
     if kind == "hf":
         _write_folder(source, output, type_, checkpoint, licence, threads, as_json)
     else:
@@ -253,6 +274,31 @@ def _write_folder(
     )
     for note in network.notes:
         common.notice(note)
+
+
+def _write_adapter(
+    source: str,
+    output: Path | None,
+    type_: str,
+    base: str | None,
+    checkpoint: str,
+    as_json: bool,
+) -> None:
+    from qingyu.make.adapter_file import base_of, write_adapter
+
+    folder = Path(source)
+    base = base_of(folder) if base is None else base
+    output = output or Path(f"{folder.resolve().name}-adapter.gguf")
+    size = write_adapter(folder, output, base=base, type=type_.lower(), checkpoint=checkpoint)
+    if as_json:
+        common.print_json({"path": str(output), "bytes": size, "base": base})
+        return
+    print(
+        pick(
+            f"{output}: an adapter for {base}, {common.human_bytes(size)}",
+            f"{output}：{base} 的适配器，{common.human_bytes(size)}",
+        )
+    )
 
 
 def _write_bundle(sources: list[str], output: Path | None, as_json: bool) -> None:

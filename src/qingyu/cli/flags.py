@@ -55,6 +55,27 @@ def template() -> Any:
     )
 
 
+def adapter() -> Any:
+    return typer.Option(
+        metavar="NAME=FILE",
+        show_default=False,
+        help=pick(
+            "a LoRA adapter for the model, a GGUF file; may be repeated",
+            "模型的 LoRA 适配器（GGUF 文件），可重复",
+        ),
+    )
+
+
+def use_adapter() -> Any:
+    return typer.Option(
+        metavar="NAME",
+        show_default=pick("the first --adapter", "第一个 --adapter"),
+        help=pick(
+            "the adapter to answer with; none: the model alone", "作答所用的适配器；none：不用"
+        ),
+    )
+
+
 def as_json() -> Any:
     return typer.Option("--json", help=pick("print one JSON object", "输出一个 JSON 对象"))
 

@@ -86,12 +86,16 @@ def generate(
     context: Annotated[int | None, flags.context()] = None,
     threads: Annotated[int | None, flags.threads()] = None,
     template: Annotated[str | None, flags.template()] = None,
+    adapter: Annotated[list[str] | None, flags.adapter()] = None,
+    use_adapter: Annotated[str | None, flags.use_adapter()] = None,
 ) -> None:
     for name, value in (("--system", system), ("--template", template)):
         if value is not None and not chat:
             raise typer.BadParameter(
                 pick(f"{name} has no effect without --chat", f"没有 --chat 时 {name} 不起作用")
             )
+    adapters = common.read_adapters(adapter)
+    chosen = common.chosen_adapter(adapters, use_adapter)
     text = read_text(prompt, pick("a prompt", "提示"))
     form = read_form(schema=schema, regex=regex, lark=lark, choice=choice)
     from qingyu.engine.sampling import Sampling
@@ -106,13 +110,17 @@ def generate(
         frequency_penalty=frequency_penalty,
         seed=seed,
     )
-    with common.open_model(model, context=context, threads=threads, template=template) as loaded:
+    with common.open_model(
+        model, context=context, threads=threads, template=template, adapters=adapters
+    ) as loaded:
         settings: dict[str, Any] = {
             "max_tokens": max_tokens,
             "sampling": sampling,
             "stop": tuple(stop or ()),
             **form,
         }
+        if chosen is not None:
+            settings["adapter"] = chosen
         if chat:
             messages = [{"role": "user", "content": text}]
             if system is not None:
@@ -126,7 +134,7 @@ def generate(
                     common.stream_out(common.printable(piece) if sys.stdout.isatty() else piece)
             result = stream.result
         if as_json:
-            common.print_json(record(loaded.info.name, result))
+            common.print_json(record(loaded.info.name, result, adapter=chosen))
         else:
             print(flush=True)
         if stats:
@@ -180,10 +188,11 @@ def read_text(argument: str | None, what: str) -> str:
     return sys.stdin.read().removesuffix("\n")
 
 
-def record(model: str, result: Result) -> dict[str, Any]:
+def record(model: str, result: Result, *, adapter: str | None = None) -> dict[str, Any]:
     """A generation as --json prints it. Seconds, tokens, tokens per second."""
     return {
         "model": model,
+        "adapter": adapter,
         "text": result.text,
         "tokens": list(result.tokens),
         "stop_reason": result.stop_reason,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -138,6 +139,7 @@ def serve(
             ),
         ),
     ] = None,
+    adapter: Annotated[list[str] | None, flags.adapter()] = None,
     speculation: Annotated[
         bool,
         typer.Option(
@@ -183,8 +185,11 @@ def serve(
         log_requests=log_requests,
     )
     kv_bytes = None if kv_memory is None else read_size(kv_memory)
+    adapters = common.read_adapters(adapter)
     with Listener.open(settings) as listener:
-        probes = seal_first(model, draft, template, unix, require=require_seal)
+        probes = seal_first(
+            model, draft, template, unix, adapters=adapters.values(), require=require_seal
+        )
         from qingyu.serve import loading, seal, server
         from qingyu.serve.service import Service
 
@@ -199,6 +204,7 @@ def serve(
             max_running=max_running,
             max_waiting=max_waiting,
             speculation=speculation,
+            adapters=adapters,
         )
 
         def announce() -> None:
@@ -217,7 +223,13 @@ def serve(
 
 
 def seal_first(
-    model: str, draft: str | None, template: str | None, unix: Path | None, *, require: bool
+    model: str,
+    draft: str | None,
+    template: str | None,
+    unix: Path | None,
+    *,
+    adapters: Iterable[Path] = (),
+    require: bool,
 ) -> Any:
     """Seal this process, before threads and large imports. Starts the probes, which need an open
     door to compare with, and returns what puts their table into a service."""
@@ -230,6 +242,7 @@ def seal_first(
     read = [locate(name) for name in (model, draft) if name is not None]
     if template is not None:
         read.append(Path(template).expanduser())
+    read += adapters
     seal.prepare(
         read=[*read, store.home],
         # Hashes of files outside the store. The models themselves cannot be changed from here.
@@ -285,6 +298,9 @@ def say_ready(service: Any, url: str) -> None:
         ),
         service.seal["summary"],
     ]
+    if service.model.adapters:
+        named = ", ".join(service.model_names[1:])
+        lines.insert(1, pick(f"with adapters as {named}", f"带适配器：{named}"))
     if service.settings.unix is None:
         lines.append(
             pick(

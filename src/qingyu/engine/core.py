@@ -1,12 +1,14 @@
 """The native context, shared by everything that computes with one model.
 
     with core:                                   # one user at a time, first come first served
-        sequence, cached = core.open(tokens)     # as much of tokens as is parked
+        sequence, cached = core.open(tokens)     # as much of tokens as is parked; or
+        sequence, cached = core.open(tokens, "poet")    # computed with that adapter
         logits = core.forward(tokens_n, sequences_n, outputs)
         core.park(sequence, tokens)              # or core.drop(sequence)
 
 Adds to `_native.NativeContext`: a fair lock, reuse of parked prefixes, eviction when pages
-are short, and closing. It knows neither text nor sampling. All methods but `abandon`, `usage`,
+are short, and closing. A sequence has one adapter, or none, and keeps it: what is parked serves
+only prompts with the same. It knows neither text nor sampling. All methods but `abandon`, `usage`,
 `close` and `closed` need the lock.
 """
 
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -22,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qingyu.engine.prefix import PrefixCache
-from qingyu.errors import OutOfMemoryError, QingyuError
+from qingyu.errors import InvalidRequestError, OutOfMemoryError, QingyuError
 from qingyu.text import pick
 
 if TYPE_CHECKING:
-    from qingyu._native import NativeContext
+    from qingyu._native import NativeAdapter, NativeContext
 
 _NO_OUTPUT = np.zeros(0, dtype=np.int32)
 
@@ -74,13 +76,29 @@ class FairLock:
 class Core:
     """See the module. `limit` is the most tokens of one sequence."""
 
-    def __init__(self, context: NativeContext, *, limit: int) -> None:
+    def __init__(
+        self,
+        context: NativeContext,
+        *,
+        limit: int,
+        adapters: Mapping[str, NativeAdapter] | None = None,
+    ) -> None:
         self.limit = limit
+        self._adapters = dict(adapters or {})
         self._context: NativeContext | None = context
         self._lock = FairLock()
         # Sequences whose owner was garbage-collected: taking the lock there could deadlock.
         self._abandoned: deque[int] = deque()
-        self._prefixes = PrefixCache(context.page_tokens, context.drop)
+        # Which adapter sequences have that have one.
+        owners: dict[int, str] = {}
+
+        def drop(sequence: int) -> None:
+            owners.pop(sequence, None)
+            context.drop(sequence)
+
+        self._owners = owners
+        self._drop: Callable[[int], None] = drop
+        self._prefixes = PrefixCache(context.page_tokens, drop)
 
     def __enter__(self) -> Core:
         """Raises QingyuError when the model was closed."""
@@ -89,7 +107,7 @@ class Core:
             if self._context is None:
                 raise closed_error()
             while self._abandoned:
-                self._context.drop(self._abandoned.popleft())
+                self._drop(self._abandoned.popleft())
         except BaseException:
             self._lock.release()
             raise
@@ -127,35 +145,72 @@ class Core:
     def num_parked(self) -> int:
         return len(self._prefixes)
 
-    def open(self, tokens: Sequence[int]) -> tuple[int, int]:
+    def check_adapter(self, name: str | None) -> None:
+        """Raises InvalidRequestError when no adapter of that name is loaded. Needs no lock."""
+        if name is None or name in self._adapters:
+            return
+        known = ", ".join(self._adapters) or pick("none", "无")
+        raise InvalidRequestError(
+            pick(
+                f"there is no adapter {str(name)[:100]!r}; loaded: {known}",
+                f"没有适配器 {str(name)[:100]!r}；已加载：{known}",
+            ),
+            param="adapter",
+        )
+
+    def create(self, adapter: str | None = None) -> int:
+        """A new empty sequence, which will be computed with that adapter."""
+        if adapter is None:
+            return self.native.create()
+        self.check_adapter(adapter)
+        sequence = self.native.create(self._adapters[adapter])
+        self._owners[sequence] = adapter
+        return sequence
+
+    def restore(self, data: bytes, adapter: str | None = None) -> int:
+        """As the context's, of a sequence that was computed with that adapter."""
+        if adapter is None:
+            return self.native.restore(data)
+        self.check_adapter(adapter)
+        sequence = self.native.restore(data, self._adapters[adapter])
+        self._owners[sequence] = adapter
+        return sequence
+
+    def open(self, tokens: Sequence[int], adapter: str | None = None) -> tuple[int, int]:
         """A sequence holding as much of tokens' beginning as is parked, and that length.
 
         The last token is never among them, so that computing it gives logits.
         """
-        found = self._prefixes.find(tokens[:-1])
+        found = self._prefixes.find(tokens[:-1], adapter)
         if found is None:
-            return self.native.create(), 0
+            return self.create(adapter), 0
         parked, common = found
         while True:
             try:
-                return self.native.fork(parked, common), common
+                return self._fork(parked, common), common
             except MemoryError:
                 # A fork copies a page that is not full; whole pages cost nothing.
                 if not self._prefixes.evict(keep=parked):
                     if common % self.native.page_tokens == 0:
-                        return self.native.create(), 0
+                        return self.create(adapter), 0
                     common -= common % self.native.page_tokens
 
-    def cached(self, tokens: Sequence[int]) -> int:
+    def cached(self, tokens: Sequence[int], adapter: str | None = None) -> int:
         """How much of tokens' beginning `open` would find."""
-        found = self._prefixes.find(tokens[:-1])
+        found = self._prefixes.find(tokens[:-1], adapter)
         return 0 if found is None else found[1]
+
+    def _fork(self, sequence: int, length: int) -> int:
+        fork = self.native.fork(sequence, length)
+        if sequence in self._owners:
+            self._owners[fork] = self._owners[sequence]
+        return fork
 
     def fork(self, sequence: int, length: int) -> int:
         """As the context's, but evicts parked sequences when pages are short."""
         while True:
             try:
-                return self.native.fork(sequence, length)
+                return self._fork(sequence, length)
             except MemoryError:
                 if not self._prefixes.evict():
                     raise self._out_of_memory(1) from None
@@ -184,11 +239,14 @@ class Core:
 
     def park(self, sequence: int, tokens: Sequence[int]) -> None:
         """Done with a sequence: keep what it has of tokens for later prompts."""
-        self._prefixes.park(sequence, tokens[: self.native.length(sequence)])
+        known = tokens[: self.native.length(sequence)]
+        self._prefixes.park(sequence, known, self._owners.get(sequence))
 
     def drop(self, sequence: int) -> None:
         """Done with a sequence: free its pages."""
-        self.native.drop(sequence)
+        if self._context is None:
+            raise closed_error()
+        self._drop(sequence)
 
     def abandon(self, sequence: int) -> None:
         """Drop at the next use. Needs no lock, so finalizers may call it."""
@@ -203,7 +261,9 @@ class Core:
         self._lock.acquire()
         try:
             if self._context is not None:
-                self._prefixes = PrefixCache(1, lambda sequence: None)
+                self._drop = lambda sequence: None
+                self._prefixes = PrefixCache(1, self._drop)
+                self._adapters = {}
                 self._context = None
         finally:
             self._lock.release()

@@ -67,7 +67,9 @@ class Generation:
         # Of the prompt's own tokens, when they were asked for.
         self.scores: PromptScores | None = None
         if request.prompt_logprobs is not None:
-            self.scores = PromptScores(list(prompt), request.prompt_logprobs, tokenizer)
+            self.scores = PromptScores(
+                list(prompt), request.prompt_logprobs, tokenizer, adapter=request.adapter
+            )
         self._end_tokens = end_tokens
         room = context - len(prompt)
         wanted = request.max_tokens

@@ -62,12 +62,15 @@ def token_info(
 class PromptScores:
     """Log-probabilities of a prompt's tokens, all but the first; `infos` grows as they come.
 
-    count: alternatives recorded beside each.
+    count: alternatives recorded beside each. adapter: the one they are computed with.
     """
 
-    def __init__(self, prompt: list[int], count: int, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, prompt: list[int], count: int, tokenizer: Tokenizer, *, adapter: str | None = None
+    ) -> None:
         self.prompt = prompt
         self.count = count
+        self.adapter = adapter
         self.infos: list[TokenInfo] = []
         self._tokenizer = tokenizer
 
@@ -103,7 +106,7 @@ class KnownScores:
         """Take over what the prompt has in common with others, but for its last place: one is
         left to compute."""
         for other in self._kept:
-            if other.count != scores.count:
+            if other.count != scores.count or other.adapter != scores.adapter:
                 continue
             known = min(len(other.infos), len(scores.prompt) - 2)
             if known > len(scores.infos):

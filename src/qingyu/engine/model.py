@@ -41,6 +41,7 @@ from qingyu.text import pick
 
 if TYPE_CHECKING:
     from qingyu._native import NativeContext
+    from qingyu.engine.adapters import LoadedAdapter
     from qingyu.engine.async_stream import AsyncStream
     from qingyu.engine.constraint import Constraint, Constraints, Grammar
     from qingyu.models.template import ChatTemplate
@@ -56,6 +57,7 @@ class Model:
     """See the module. Made by `qingyu.load`; the constructor takes ready parts.
 
     file_hash: the model file's SHA-256, asked for only when a state is saved or loaded.
+    adapters: what is loaded beside it, by name.
     """
 
     def __init__(
@@ -67,11 +69,15 @@ class Model:
         info: ModelInfo,
         file_hash: Callable[[], str],
         chunk_tokens: int = 512,
+        adapters: Mapping[str, LoadedAdapter] | None = None,
     ) -> None:
+        adapters = adapters or {}
         self.info = info
+        self.adapters = {name: one.info for name, one in adapters.items()}
         self.tokenizer = tokenizer
         self.template = template
-        self.core = Core(context, limit=info.context)
+        native = {name: one.native for name, one in adapters.items()}
+        self.core = Core(context, limit=info.context, adapters=native)
         self.file_hash = file_hash
         self._constraints: Constraints | None = None
         self._chunk_tokens = chunk_tokens
@@ -212,7 +218,9 @@ class Model:
 
     # Probabilities.
 
-    def logits(self, prompt: str | Sequence[int]) -> NDArray[np.float32]:
+    def logits(
+        self, prompt: str | Sequence[int], *, adapter: str | None = None
+    ) -> NDArray[np.float32]:
         """Logits after each token, float32 [tokens, vocabulary].
 
         Raises InvalidRequestError when that is more than 1 GiB: use `iterate_logits`.
@@ -231,22 +239,29 @@ class Model:
             )
         result = np.empty((len(tokens), self.info.vocab_size), dtype=np.float32)
         start = 0
-        for rows in self.iterate_logits(tokens):
+        for rows in self.iterate_logits(tokens, adapter=adapter):
             result[start : start + len(rows)] = rows
             start += len(rows)
         return result
 
-    def iterate_logits(self, prompt: str | Sequence[int]) -> Iterator[NDArray[np.float32]]:
+    def iterate_logits(
+        self, prompt: str | Sequence[int], *, adapter: str | None = None
+    ) -> Iterator[NDArray[np.float32]]:
         """The same in pieces float32 [up to 64 MB worth of tokens, vocabulary], in order."""
+        self.core.check_adapter(adapter)
         return scoring.iterate_logits(
             self.core,
             self.prompt_tokens(prompt),
             vocab_size=self.info.vocab_size,
             chunk_tokens=self._chunk_tokens,
+            adapter=adapter,
         )
 
-    def score(self, prompt: str, continuations: Sequence[str]) -> list[Score]:
+    def score(
+        self, prompt: str, continuations: Sequence[str], *, adapter: str | None = None
+    ) -> list[Score]:
         """Log-probability of each continuation after the prompt; see `scoring.score`."""
+        self.core.check_adapter(adapter)
         return scoring.score(
             self.core,
             self.tokenizer,
@@ -254,6 +269,7 @@ class Model:
             continuations,
             vocab_size=self.info.vocab_size,
             chunk_tokens=self._chunk_tokens,
+            adapter=adapter,
         )
 
     def perplexity(
@@ -262,8 +278,10 @@ class Model:
         *,
         window: int | None = None,
         stride: int | None = None,
+        adapter: str | None = None,
     ) -> Perplexity:
         """How surprised the model is by a text of any length; see `scoring.perplexity`."""
+        self.core.check_adapter(adapter)
         return scoring.perplexity(
             self.core,
             self.tokenizer,
@@ -272,12 +290,16 @@ class Model:
             stride=stride,
             vocab_size=self.info.vocab_size,
             chunk_tokens=self._chunk_tokens,
+            adapter=adapter,
         )
 
     # Saved states.
 
-    def save_state(self, path: str | os.PathLike[str], tokens: Sequence[int]) -> SavedState:
-        """Write the keys and values of tokens to a file, computing what is not yet.
+    def save_state(
+        self, path: str | os.PathLike[str], tokens: Sequence[int], *, adapter: str | None = None
+    ) -> SavedState:
+        """Write the keys and values of tokens to a file, computing what is not yet. They hold for
+        that adapter, and for no other; the file says for which.
 
         After a conversation those are the prompt's tokens and the result's. Raises StateError
         when the file cannot be written, ContextFullError when the tokens do not fit.
@@ -287,8 +309,9 @@ class Model:
         if len(tokens) > self.core.limit:
             limit = self.core.limit
             raise ContextFullError(prompt=len(tokens), limit=limit, room=limit)
+        self.core.check_adapter(adapter)
         with self.core as core:
-            sequence, length = core.open(tokens)
+            sequence, length = core.open(tokens, adapter)
             try:
                 for start in range(length, len(tokens), self._chunk_tokens):
                     part = tokens[start : start + self._chunk_tokens]
@@ -296,19 +319,21 @@ class Model:
                 payload = core.native.save(sequence)
             finally:
                 core.park(sequence, tokens)
-        header = self._state_header(len(tokens), len(payload))
+        header = self._state_header(len(tokens), len(payload), adapter)
         file_bytes = write_state(path, header, tokens, payload)
-        return SavedState(path=path, tokens=tuple(tokens), file_bytes=file_bytes)
+        return SavedState(path=path, tokens=tuple(tokens), file_bytes=file_bytes, adapter=adapter)
 
     def load_state(self, path: str | os.PathLike[str]) -> SavedState:
-        """Read such a file; prompts that begin with its tokens then need not compute them.
+        """Read such a file; prompts that begin with its tokens then need not compute them, if
+        they ask for the adapter it was saved with.
 
-        Raises StateError when it is damaged or belongs to another model or instruction set,
-        ContextFullError when it is longer than this context.
+        Raises StateError when it is damaged or belongs to another model or instruction set, or to
+        an adapter that is not loaded, ContextFullError when it is longer than this context.
         """
         path = Path(path)
         header, tokens, payload = read_state(path)
         header.check_fits(self._state_header(header.num_tokens, header.payload_bytes), path)
+        adapter = self._adapter_of(header, path)
         try:
             tokens = checked_tokens(tokens, self.info.vocab_size)
         except InvalidRequestError as error:
@@ -317,7 +342,7 @@ class Model:
             limit = self.core.limit
             raise ContextFullError(prompt=len(tokens), limit=limit, room=limit)
         with self.core as core:
-            sequence = self._restore(core, path, payload)
+            sequence = self._restore(core, path, payload, adapter)
             length = core.native.length(sequence)
             if length != len(tokens):
                 core.drop(sequence)
@@ -328,12 +353,29 @@ class Model:
                     )
                 )
             core.park(sequence, tokens)
-        return SavedState(path=path, tokens=tuple(tokens), file_bytes=path.stat().st_size)
+        size = path.stat().st_size
+        return SavedState(path=path, tokens=tuple(tokens), file_bytes=size, adapter=adapter)
 
-    def _restore(self, core: Core, path: Path, payload: bytes) -> int:
+    def _adapter_of(self, header: StateHeader, path: Path) -> str | None:
+        """The name here of the adapter a state was saved with."""
+        if not header.adapter_sha256:
+            return None
+        for name, info in self.adapters.items():
+            if info.sha256 == header.adapter_sha256:
+                return name
+        raise StateError(
+            pick(
+                f"{path} was saved with an adapter of sha256 {header.adapter_sha256}, which is not"
+                " loaded; load the model with it",
+                f"{path} 保存时使用了 sha256 为 {header.adapter_sha256} 的适配器，"
+                "而它没有加载；请在加载模型时带上它",
+            )
+        )
+
+    def _restore(self, core: Core, path: Path, payload: bytes, adapter: str | None) -> int:
         while True:
             try:
-                return core.native.restore(payload)
+                return core.restore(payload, adapter)
             except ValueError as error:
                 raise StateError(
                     pick(f"{path} does not fit this model: {error}", f"{path} 与模型不符：{error}")
@@ -348,7 +390,9 @@ class Model:
                         )
                     ) from None
 
-    def _state_header(self, num_tokens: int, payload_bytes: int) -> StateHeader:
+    def _state_header(
+        self, num_tokens: int, payload_bytes: int, adapter: str | None = None
+    ) -> StateHeader:
         return StateHeader(
             model_sha256=self.file_hash(),
             instruction_set=self.info.instruction_set,
@@ -356,6 +400,7 @@ class Model:
             kv_bytes_per_token=self.info.kv_bytes_per_token,
             num_tokens=num_tokens,
             payload_bytes=payload_bytes,
+            adapter_sha256="" if adapter is None else self.adapters[adapter].sha256,
         )
 
     def prompt_tokens(self, prompt: str | Sequence[int]) -> list[int]:

@@ -2,11 +2,14 @@
 
     cache.park(sequence, tokens)              # a finished sequence stays for others
     cache.find(prompt)                        # (parked sequence, common tokens) or None
+    cache.find(prompt, "poet")                # the same among those parked under that key
     cache.evict()                             # the least recently used one goes
 
 A trie whose edges are whole pages of tokens; what does not fill a page hangs at the last
-node. It holds ids of parked sequences and drops them through `drop`; it does not know keys,
-values or forwards, nor does it fork: whoever holds the context does.
+node. Sequences parked under one key are never found under another: each key has a trie of its
+own, and they share the order in which sequences go. It holds ids of parked sequences and drops
+them through `drop`; it knows neither contexts nor forwards, nor does it fork: whoever holds the
+context does.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 Page = tuple[int, ...]
+# The adapter a sequence was computed with; None: none.
+Key = str | None
 
 
 class _Node:
@@ -28,22 +33,25 @@ class _Node:
 
 
 class PrefixCache:
-    """Parked sequences, none of which begins another. Not safe for threads."""
+    """Parked sequences, none of which begins another of its key. Not safe for threads."""
 
     def __init__(self, page_tokens: int, drop: Callable[[int], None]) -> None:
         assert page_tokens > 0
         self._page = page_tokens
         self._drop = drop
-        self._root = _Node()
-        self._parked: OrderedDict[int, tuple[int, ...]] = OrderedDict()
+        self._roots: dict[Key, _Node] = {}
+        self._parked: OrderedDict[int, tuple[Key, tuple[int, ...]]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._parked)
 
-    def find(self, tokens: Sequence[int]) -> tuple[int, int] | None:
+    def find(self, tokens: Sequence[int], key: Key = None) -> tuple[int, int] | None:
         """The parked sequence that shares the longest beginning with tokens, and its length
         in tokens; None when the first token already differs. It counts as used."""
-        node, depth = self._walk(tokens)
+        root = self._roots.get(key)
+        if root is None:
+            return None
+        node, depth = self._walk(root, tokens)
         rest = tuple(tokens[depth : depth + self._page])
         best, sequence = 0, -1
         for identity, tail in node.tails.items():
@@ -59,22 +67,22 @@ class PrefixCache:
         self._parked.move_to_end(sequence)
         return sequence, depth + best
 
-    def park(self, sequence: int, tokens: Sequence[int]) -> None:
+    def park(self, sequence: int, tokens: Sequence[int], key: Key = None) -> None:
         """Keep a sequence for later prompts. One that begins another is dropped: the longer
         one serves for both."""
         tokens = tuple(tokens)
-        found = self.find(tokens) if tokens else None
+        found = self.find(tokens, key) if tokens else None
         if not tokens or (found is not None and found[1] == len(tokens)):
             self._drop(sequence)
             return
-        if found is not None and found[1] == len(self._parked[found[0]]):
+        if found is not None and found[1] == len(self._parked[found[0]][1]):
             self._remove(found[0])
-        node = self._root
+        node = self._roots.setdefault(key, _Node())
         whole = len(tokens) - len(tokens) % self._page
         for start in range(0, whole, self._page):
             node = node.children.setdefault(tokens[start : start + self._page], _Node())
         node.tails[sequence] = tokens[whole:]
-        self._parked[sequence] = tokens
+        self._parked[sequence] = key, tokens
 
     def evict(self, keep: int = -1) -> bool:
         """Drop the least recently used sequence other than `keep`; False if there is none."""
@@ -89,9 +97,9 @@ class PrefixCache:
         while self.evict():
             pass
 
-    def _walk(self, tokens: Sequence[int]) -> tuple[_Node, int]:
+    def _walk(self, root: _Node, tokens: Sequence[int]) -> tuple[_Node, int]:
         """The deepest node whose whole pages begin tokens, and its depth in tokens."""
-        node, depth = self._root, 0
+        node, depth = root, 0
         while depth + self._page <= len(tokens):
             child = node.children.get(tuple(tokens[depth : depth + self._page]))
             if child is None:
@@ -100,10 +108,10 @@ class PrefixCache:
         return node, depth
 
     def _remove(self, sequence: int) -> None:
-        tokens = self._parked.pop(sequence)
+        key, tokens = self._parked.pop(sequence)
         whole = len(tokens) - len(tokens) % self._page
         way: list[tuple[_Node, Page]] = []
-        node = self._root
+        root = node = self._roots[key]
         for start in range(0, whole, self._page):
             page = tokens[start : start + self._page]
             way.append((node, page))
@@ -115,6 +123,8 @@ class PrefixCache:
             if child.children or child.tails:
                 break
             del parent.children[page]
+        if not root.children and not root.tails:
+            del self._roots[key]
         self._drop(sequence)
 
 

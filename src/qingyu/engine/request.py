@@ -46,6 +46,7 @@ class Options(TypedDict, total=False):
         20), before sampling settings and constraint; None: do not.
     prompt_logprobs: the same of the prompt's own tokens; all of them are computed then, but for
         what begins as a prompt whose log-probabilities are known.
+    adapter: name of one of the model's adapters to compute with; None: the model as it is.
     speculate: guess tokens ahead where it has paid; the result is the same.
     progress: called after each forward of the prompt with (tokens done, tokens of the prompt).
     """
@@ -70,6 +71,7 @@ class Options(TypedDict, total=False):
     constraint: Grammar | None
     logprobs: int | None
     prompt_logprobs: int | None
+    adapter: str | None
     speculate: bool
     progress: Progress | None
 
@@ -85,6 +87,7 @@ class Request:
     grammar: Grammar | None = None
     logprobs: int | None = None
     prompt_logprobs: int | None = None
+    adapter: str | None = None
     speculate: bool = True
     progress: Progress | None = None
 
@@ -103,6 +106,7 @@ class Request:
         constraint: Grammar | None = None,
         logprobs: int | None = None,
         prompt_logprobs: int | None = None,
+        adapter: str | None = None,
         speculate: bool = True,
         progress: Progress | None = None,
         **fields: Any,
@@ -140,6 +144,7 @@ class Request:
             ),
             logprobs=logprobs,
             prompt_logprobs=prompt_logprobs,
+            adapter=adapter,
             speculate=speculate,
             progress=progress,
         )

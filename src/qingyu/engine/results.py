@@ -115,11 +115,32 @@ class Perplexity:
 
 @dataclass(frozen=True, kw_only=True)
 class SavedState:
-    """What a state file holds: the tokens, and sizes in bytes."""
+    """What a state file holds: the tokens, sizes in bytes, and the name of the adapter they were
+    computed with."""
 
     path: Path
     tokens: tuple[int, ...]
     file_bytes: int
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterInfo:
+    """A low-rank adapter that is loaded. Sizes in bytes.
+
+    rank: the largest of its matrices'; matrices: how many of the model's it changes;
+    parameters: values in all; sha256: of its file.
+    """
+
+    name: str
+    path: Path
+    file_bytes: int
+    weight_bytes: int
+    rank: int
+    alpha: float
+    matrices: int
+    parameters: int
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,13 @@ def rows_per_forward(vocab_size: int, chunk_tokens: int) -> int:
 
 
 def iterate_logits(
-    core: Core, tokens: Sequence[int], *, vocab_size: int, chunk_tokens: int, skip: int = 0
+    core: Core,
+    tokens: Sequence[int],
+    *,
+    vocab_size: int,
+    chunk_tokens: int,
+    skip: int = 0,
+    adapter: str | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Logits after each of tokens [N] but the first `skip`, as float32 [R, V] pieces in order.
 
@@ -48,7 +54,7 @@ def iterate_logits(
     array = np.asarray(tokens, dtype=np.int32)
     rows = rows_per_forward(vocab_size, chunk_tokens)
     with core:
-        sequence = core.native.create()
+        sequence = core.create(adapter)
     start = 0
     try:
         while start < len(array):
@@ -87,6 +93,7 @@ def score(
     *,
     vocab_size: int,
     chunk_tokens: int,
+    adapter: str | None = None,
 ) -> list[Score]:
     """Log-probability of each continuation after the prompt, which is computed once.
 
@@ -115,7 +122,7 @@ def score(
     shared = min(splits)
     prefix = joint[0][:shared]
     with core:
-        base, _ = core.open(prefix)
+        base, _ = core.open(prefix, adapter)
     try:
         first = _extend(core, base, prefix, chunk_tokens)
         scores: list[Score] = []
@@ -230,6 +237,7 @@ def perplexity(
     stride: int | None = None,
     vocab_size: int,
     chunk_tokens: int,
+    adapter: str | None = None,
 ) -> Perplexity:
     """How surprised the model is by a text, or by tokens taken as they are.
 
@@ -274,7 +282,12 @@ def perplexity(
     for inputs, skip in windows(tokens, begin, window=window, stride=stride):
         place = skip
         for rows in iterate_logits(
-            core, inputs[:-1], vocab_size=vocab_size, chunk_tokens=chunk_tokens, skip=skip
+            core,
+            inputs[:-1],
+            vocab_size=vocab_size,
+            chunk_tokens=chunk_tokens,
+            skip=skip,
+            adapter=adapter,
         ):
             values, _ = log_probs(rows, inputs[place + 1 : place + 1 + len(rows)])
             losses += values

@@ -126,6 +126,7 @@ class Session:
         """As `add`, but it does not take part until it is given to `enter`."""
         prompt = checked_tokens(tokens, self._vocab_size)
         request = Request.of(**options)
+        self._core.check_adapter(request.adapter)
         limit = self._core.limit
         room = limit if request.max_tokens == 0 else limit - 1
         if len(prompt) > room:
@@ -254,13 +255,15 @@ class Session:
         """The running generation that begins most like this one, and how many tokens they
         share: enough more than what is parked to be worth it. Of equals the one that has most
         of it computed: the newest would be waited for again and again."""
-        cached = min(self._core.cached(generation.history), generation.reusable)
+        adapter = generation.request.adapter
+        cached = min(self._core.cached(generation.history, adapter), generation.reusable)
         least = cached + _WORTH_WAITING
         tokens = generation.history[:-1]
         asked = generation.request.prompt_logprobs
         found = [
             (shared, min(one.computed, shared), one)
             for one in self._running
+            if one.request.adapter == adapter
             if not generation.scoring or one.request.prompt_logprobs == asked
             if (shared := common_length(tokens, one.history[: one.num_prompt])) >= least
         ]
@@ -278,7 +281,8 @@ class Session:
                 return core.fork(source.sequence, shared), shared
             except OutOfMemoryError:
                 pass
-        return core.open(generation.history[: generation.reusable + 1])
+        known = generation.history[: generation.reusable + 1]
+        return core.open(known, generation.request.adapter)
 
     def _forward(
         self, core: Core

@@ -6,7 +6,7 @@
     8 bytes  "QINGYUKV"
     u32 u32  version, length of the header (little-endian)
     JSON     model_sha256, instruction_set, activation_bits, kv_bytes_per_token, num_tokens,
-             payload_bytes
+             payload_bytes, adapter_sha256 (since version 3; "": without an adapter)
     int32[]  tokens
     bytes    payload, as `_native.NativeContext.save` gave it
     32 bytes SHA-256 of all before
@@ -33,7 +33,8 @@ from qingyu.errors import StateError
 from qingyu.text import pick
 
 MAGIC = b"QINGYUKV"
-VERSION = 2
+VERSION = 3
+_READABLE = (2, 3)
 _FIXED = struct.Struct("<8sII")
 _CHECKSUM_BYTES = 32
 _MAX_HEADER_BYTES = 1 << 16
@@ -42,7 +43,8 @@ _MAX_HEADER_BYTES = 1 << 16
 @dataclass(frozen=True, kw_only=True)
 class StateHeader:
     """What a state belongs to. Another instruction set sums in another order, so restoring
-    across sets would break "same input, same tokens"."""
+    across sets would break "same input, same tokens". adapter_sha256: of the adapter's file it
+    was computed with, "" without one."""
 
     model_sha256: str
     instruction_set: str
@@ -50,6 +52,7 @@ class StateHeader:
     kv_bytes_per_token: int
     num_tokens: int
     payload_bytes: int
+    adapter_sha256: str = ""
 
     def check_fits(self, other: StateHeader, path: Path) -> None:
         """Raises StateError when this state is not of the model and settings of `other`."""
@@ -144,7 +147,7 @@ def _read(path: Path, file: IO[bytes]) -> tuple[StateHeader, list[int], bytes]:
     if len(start) < _FIXED.size or not start.startswith(MAGIC):
         raise _damaged(path, "it is not a saved sequence", "不是保存的序列")
     _, version, header_bytes = _FIXED.unpack(start)
-    if version != VERSION:
+    if version not in _READABLE:
         raise StateError(
             pick(
                 f"{path} is of version {version}; this Qingyu reads version {VERSION}",
@@ -185,6 +188,7 @@ def _parse_header(path: Path, text: bytes) -> StateHeader:
         ("kv_bytes_per_token", int),
         ("num_tokens", int),
         ("payload_bytes", int),
+        ("adapter_sha256", str),
     ):
         value = getattr(header, name)
         if type(value) is not kind or (isinstance(value, int) and not 0 <= value < 1 << 60):

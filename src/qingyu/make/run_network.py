@@ -66,10 +66,10 @@ def read_run(
             )
         )
     settings = read_object(run / "config.json")
-    folder = _checkpoint(run, checkpoint)
+    folder = checkpoint_folder(run, checkpoint)
     state = read_object(folder / STATE)
     adapter = (folder / ADAPTER_FILE).exists()
-    _check_digest(folder / (ADAPTER_FILE if adapter else WEIGHTS), state, progress)
+    check_digest(folder / (ADAPTER_FILE if adapter else WEIGHTS), state, progress)
     if adapter:
         base = _base(run, settings, progress, depth)
         network, began = merged(base, folder), base.about
@@ -163,7 +163,11 @@ def _base(run: Path, settings: Mapping[str, Any], progress: Progress, depth: int
     return open_network(source, progress=progress, depth=depth + 1)
 
 
-def _checkpoint(run: Path, name: str) -> Path:
+def checkpoint_folder(run: Path, name: str) -> Path:
+    """The folder of a checkpoint of a run: "best", "last" or its own name.
+
+    Raises ModelNotFoundError when there is none yet, InvalidRequestError for another name.
+    """
     folder = run / CHECKPOINTS
     if name in ("best", "last"):
         chosen = None
@@ -187,7 +191,8 @@ def _checkpoint(run: Path, name: str) -> Path:
     return folder / name
 
 
-def _check_digest(file: Path, state: Mapping[str, Any], progress: Progress) -> None:
+def check_digest(file: Path, state: Mapping[str, Any], progress: Progress = no_progress) -> None:
+    """Compare a checkpoint's file with what its state records. Raises HashMismatchError."""
     digests = state.get("sha256")
     wanted = digests.get(file.name) if isinstance(digests, dict) else None
     if wanted is None:

@@ -107,6 +107,11 @@ def describe(gguf: GGUFFile) -> ModelConfig:
 class _Checker:
     def __init__(self, gguf: GGUFFile) -> None:
         self.gguf = gguf
+        if gguf.metadata.get("general.type") == "adapter":
+            raise self.unsupported(
+                "an adapter, not a model; give its base with --model, and this with --adapter",
+                "这是适配器，不是模型；请用 --model 给出基础模型，用 --adapter 给出它",
+            )
         self.arch = gguf.get("general.architecture", str)
         if self.arch not in FAMILIES:
             raise self.unsupported(

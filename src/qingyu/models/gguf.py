@@ -15,6 +15,7 @@ reads a map past the end of its file).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import mmap
 import os
 import stat
@@ -86,6 +87,10 @@ class GGUFFile:
         """The raw blocks of a tensor, read-only, not copied."""
         tensor = self.tensors[name]
         return memoryview(self._map)[tensor.offset : tensor.offset + tensor.size]
+
+    def sha256(self) -> str:
+        """Of all bytes of the file, as they are mapped."""
+        return hashlib.sha256(self._map).hexdigest()
 
     def release(self, name: str) -> None:
         """Give the tensor's pages back to the system; reading it again fetches them again."""

@@ -96,7 +96,8 @@ def summarise(path: Path, *, context: int | None = None) -> ModelSummary:
                 tensor.size for name, tensor in gguf.tensors.items() if name in needed
             ),
             context=context,
-            kv_bytes_per_token=2 * 2 * config.num_layers * config.num_kv_heads * config.head_size,
+            # 16-bit integers, and a float for the scale of each key and each value
+            kv_bytes_per_token=config.num_layers * config.num_kv_heads * (4 * config.head_size + 8),
         )
 
 

@@ -228,9 +228,9 @@ def usage(num_prompt: int, results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def fingerprint(service: Service) -> str:
+def fingerprint(model: str) -> str:
     """What a seed's result depends on besides the request."""
-    return f"qingyu-{__version__}-{service.name}"
+    return f"qingyu-{__version__}-{model}"
 
 
 def token_entry(info: TokenInfo) -> dict[str, Any]:

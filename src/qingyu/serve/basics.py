@@ -31,12 +31,15 @@ class Health(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """A model, as OpenAI lists it, and what it is."""
+    """A model, as OpenAI lists it, and what it is. parent: with an adapter, the model it is for;
+    rank: that of the adapter."""
 
     id: str
     object: Literal["model"]
     created: int
     owned_by: str
+    parent: str | None
+    rank: int | None
     context: int
     parameters: int
     family: str
@@ -48,7 +51,7 @@ class ModelCard(BaseModel):
 
 
 class ModelList(BaseModel):
-    """The models served here: one."""
+    """The models served here: one, and that one with each adapter."""
 
     object: Literal["list"]
     data: list[ModelCard]
@@ -110,24 +113,28 @@ async def health(request: Request) -> Response:
 
 
 async def list_models(request: Request) -> Response:
-    """The one model."""
-    return JSONResponse({"object": "list", "data": [_card(request.app.state.service)]})
+    """The one model, and it with each adapter."""
+    service: Service = request.app.state.service
+    cards = [_card(service, adapter) for adapter in (None, *service.model.adapters)]
+    return JSONResponse({"object": "list", "data": cards})
 
 
 async def show_model(request: Request) -> Response:
-    """The one model, by its name."""
+    """One of them, by its name."""
     service: Service = request.app.state.service
-    check_model(request.path_params["model"], service.name, service.aliases)
-    return JSONResponse(_card(service))
+    service.ready()
+    return JSONResponse(_card(service, check_model(request.path_params["model"], service)))
 
 
-def _card(service: Service) -> dict[str, Any]:
+def _card(service: Service, adapter: str | None) -> dict[str, Any]:
     info = service.model.info
     return {
-        "id": service.name,
+        "id": service.name_with(adapter),
         "object": "model",
         "created": int(service.started),
         "owned_by": "qingyu",
+        "parent": None if adapter is None else service.name,
+        "rank": None if adapter is None else service.model.adapters[adapter].rank,
         "context": info.context,
         "parameters": info.parameters,
         "family": info.family,

@@ -44,7 +44,7 @@ async def chat_completions(request: Request) -> Response:
     refuse_unsupported(data, UNSUPPORTED)
     body = parse(ChatRequest, data)
     model = service.model
-    check_model(body.model, service.name, service.aliases)
+    adapter = check_model(body.model, service)
     plan = _plan(body, service)
     messages = [message.for_template() for message in body.messages]
     values = body.chat_template_kwargs
@@ -56,7 +56,7 @@ async def chat_completions(request: Request) -> Response:
             tools=tools,
             template_values=values.model_dump(exclude_none=True) if values else None,
         )
-        return tokens, _options(body, plan, service)
+        return tokens, _options(body, plan, service, adapter)
 
     tokens, options = await off_loop(conversation_size(messages, plan), prepare)
     answers = Answers(
@@ -68,7 +68,7 @@ async def chat_completions(request: Request) -> Response:
         deadline=body.deadline_seconds,
         grammar_field="tools" if plan.tools else "response_format",
     )
-    writer = _Writer(service, body, plan)
+    writer = _Writer(service.name_with(adapter), body, plan)
     if body.stream:
         # Entered here, so that what is refused is refused with a status.
         await answers.__aenter__()
@@ -105,8 +105,9 @@ def _plan(body: ChatRequest, service: Service) -> ToolPlan:
     )
 
 
-def _options(body: ChatRequest, plan: ToolPlan, service: Service) -> Options:
+def _options(body: ChatRequest, plan: ToolPlan, service: Service, adapter: str | None) -> Options:
     options = body.options()
+    options["adapter"] = adapter
     most = body.max_completion_tokens or body.max_tokens
     if most is not None:
         options["max_tokens"] = most
@@ -123,15 +124,14 @@ def _options(body: ChatRequest, plan: ToolPlan, service: Service) -> Options:
 class _Writer:
     """One response in OpenAI's shape."""
 
-    def __init__(self, service: Service, body: ChatRequest, plan: ToolPlan) -> None:
-        self._service = service
+    def __init__(self, model: str, body: ChatRequest, plan: ToolPlan) -> None:
         self._body = body
         self._plan = plan
         self._base = {
             "id": f"chatcmpl-{secrets.token_hex(12)}",
             "created": int(time.time()),
-            "model": service.name,
-            "system_fingerprint": fingerprint(service),
+            "model": model,
+            "system_fingerprint": fingerprint(model),
         }
         self._with_usage = bool(body.stream_options and body.stream_options.include_usage)
 

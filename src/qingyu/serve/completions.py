@@ -41,9 +41,10 @@ async def completions(request: Request) -> Response:
     refuse_unsupported(data, UNSUPPORTED)
     body = parse(CompletionRequest, data)
     model = service.model
-    check_model(body.model, service.name, service.aliases)
+    adapter = check_model(body.model, service)
     prompts = _prompts(body)
     options = body.options()
+    options["adapter"] = adapter
     most = DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
     options["max_tokens"] = most
     if body.logprobs is not None:
@@ -75,7 +76,7 @@ async def completions(request: Request) -> Response:
         echoes = [
             prompt if isinstance(prompt, str) else model.detokenize(prompt) for prompt in prompts
         ]
-    writer = _Writer(service, body, echoes)
+    writer = _Writer(service, body, echoes, service.name_with(adapter))
     await groups.open()
     if body.stream:
         return EventStream(writer.events(groups), groups)
@@ -121,7 +122,9 @@ class _Groups:
 class _Writer:
     """One response in OpenAI's older shape."""
 
-    def __init__(self, service: Service, body: CompletionRequest, echoes: list[str]) -> None:
+    def __init__(
+        self, service: Service, body: CompletionRequest, echoes: list[str], model: str
+    ) -> None:
         self._body = body
         self._echoes = echoes
         self._tokenizer = service.model.tokenizer
@@ -129,8 +132,8 @@ class _Writer:
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
             "created": int(time.time()),
-            "model": service.name,
-            "system_fingerprint": fingerprint(service),
+            "model": model,
+            "system_fingerprint": fingerprint(model),
         }
         self._with_usage = bool(body.stream_options and body.stream_options.include_usage)
 

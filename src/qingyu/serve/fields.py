@@ -11,7 +11,7 @@ nothing. Numbers are bounded; nothing is converted: "1" is not 1.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -20,6 +20,9 @@ from qingyu.engine.constraint import Grammar
 from qingyu.engine.request import Options
 from qingyu.serve.problems import ApiError
 from qingyu.text import pick
+
+if TYPE_CHECKING:
+    from qingyu.serve.service import Service
 
 MAX_TOKENS = 1 << 20
 MAX_CHOICES = 16
@@ -293,15 +296,23 @@ def refuse_unsupported(data: Any, unsupported: Mapping[str, tuple[Any, ...]]) ->
         )
 
 
-def check_model(wanted: str, loaded: str, aliases: tuple[str, ...]) -> None:
-    """Raises ApiError 404 when another model is asked for than the one that is here."""
-    if wanted in (loaded, *aliases):
-        return
+def check_model(wanted: str, service: Service) -> str | None:
+    """The adapter that a model's name asks for, as "base:adapter"; None: the base alone.
+
+    Raises ApiError 404 when it is neither the model that is here nor one of its adapters.
+    """
+    names = (service.name, *service.aliases)
+    if wanted in names:
+        return None
+    base, _, adapter = wanted.rpartition(":")
+    if base in names and adapter in service.model.adapters:
+        return adapter
+    served = ", ".join(repr(name) for name in service.model_names)
     raise ApiError(
         404,
         pick(
-            f"the model {wanted[:100]!r} is not served here; {loaded!r} is",
-            f"这里没有模型 {wanted[:100]!r}，只有 {loaded!r}",
+            f"the model {wanted[:100]!r} is not served here; {served} is",
+            f"这里没有模型 {wanted[:100]!r}，只有 {served}",
         ),
         param="model",
         code="model_not_found",

@@ -7,7 +7,8 @@ Knows neither flags nor HTTP.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from qingyu.engine.loading import load
@@ -23,7 +24,8 @@ _MOST_TOKENS = 32_768
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to load. kv_bytes: memory for keys and values; None: sized to the machine."""
+    """What to load. kv_bytes: memory for keys and values; None: sized to the machine.
+    adapters: names, and files, of adapters for the model."""
 
     model: str
     draft: str | None = None
@@ -34,6 +36,7 @@ class Plan:
     max_running: int = 16
     max_waiting: int = 64
     speculation: bool = True
+    adapters: Mapping[str, Path] = field(default_factory=dict)
 
 
 def load_engine(plan: Plan, service: Service) -> Engine:
@@ -50,6 +53,7 @@ def load_engine(plan: Plan, service: Service) -> Engine:
         template=plan.template,
         kv_bytes=kv_bytes,
         most_kv_tokens=most_tokens,
+        adapters=plan.adapters,
     )
     draft = None
     if plan.draft is not None:

@@ -49,13 +49,13 @@ async def create_response(request: Request) -> Response:
     refuse_unsupported(data, UNSUPPORTED)
     body = parse(ResponsesRequest, data)
     model = service.model
-    check_model(body.model, service.name, service.aliases)
+    adapter = check_model(body.model, service)
     plan = _plan(body, service)
     messages = body.messages()
 
     def prepare() -> tuple[list[int], Options]:
         texts, tools = plan.prompt(messages)
-        return model.chat_tokens(texts, tools=tools), _options(body, plan, service)
+        return model.chat_tokens(texts, tools=tools), _options(body, plan, service, adapter)
 
     tokens, options = await off_loop(conversation_size(messages, plan), prepare)
     answers = Answers(
@@ -67,7 +67,7 @@ async def create_response(request: Request) -> Response:
         prompt_field="input",
         grammar_field="tools" if plan.tools else "text.format",
     )
-    writer = _Writer(service, body, plan)
+    writer = _Writer(service.name_with(adapter), body, plan)
     if body.stream:
         # Entered here, so that what is refused is refused with a status.
         await answers.__aenter__()
@@ -105,8 +105,11 @@ def _plan(body: ResponsesRequest, service: Service) -> ToolPlan:
     )
 
 
-def _options(body: ResponsesRequest, plan: ToolPlan, service: Service) -> Options:
+def _options(
+    body: ResponsesRequest, plan: ToolPlan, service: Service, adapter: str | None
+) -> Options:
     options = body.options()
+    options["adapter"] = adapter
     if body.max_output_tokens is not None:
         options["max_tokens"] = body.max_output_tokens
     if body.wants_logprobs:
@@ -122,12 +125,12 @@ def _options(body: ResponsesRequest, plan: ToolPlan, service: Service) -> Option
 class _Writer:
     """One response: its items so far, and the events that tell of them."""
 
-    def __init__(self, service: Service, body: ResponsesRequest, plan: ToolPlan) -> None:
+    def __init__(self, model: str, body: ResponsesRequest, plan: ToolPlan) -> None:
         self._reader = plan.reader()
         self._body = body
         self._id = f"resp_{secrets.token_hex(16)}"
         self._created = time.time()
-        self._model = service.name
+        self._model = model
         self._items: list[dict[str, Any]] = []
         self._open: dict[str, Any] | None = None
         self._events: list[bytes] = []

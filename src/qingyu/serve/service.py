@@ -83,6 +83,15 @@ class Service:
         engine = self.ready()
         return engine.name or engine.model.info.name
 
+    def name_with(self, adapter: str | None) -> str:
+        """What requests call the model with that adapter."""
+        return self.name if adapter is None else f"{self.name}:{adapter}"
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The model, and the model with each of its adapters."""
+        return tuple(map(self.name_with, (None, *self.model.adapters)))
+
     @property
     def scheduler(self) -> Scheduler:
         return self.ready().scheduler
