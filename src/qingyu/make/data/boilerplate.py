@@ -33,6 +33,7 @@ FURNITURE_NAMES = words(
     " search searchbar searchbox subscribe subscription newsletter cookie cookies consent gdpr"
     " popup modal overlay tooltip toast lightbox qrcode ewm erweima backtop gotop"
     " toc catalog-nav directory vote votes digg rating ratings stars"
+    " rate ratl cta call-to-action tagline slogan site-description site-title pstatus statement app-qrcode"
     " byline meta info-bar postmeta post-meta entry-meta article-meta article-info source-info"
     " dateline author-box authorbox bio signature sign signatures"
     " disclaimer shengming notice-bar editor zebian edit-link editsection mw-editsection"
@@ -97,6 +98,8 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
         (r"this (?:entry|post) was (?:posted|written)|filed under|follow any (?:responses|comments)|\btrackbacks?\b|mailing list|off your first|stay in touch|materials provided by", 5),
         (r"^(?:\S{1,5}\s?[(（\[]\d+[)）\]]\s*)+$", 4),
         (r"^(?:推荐|主营|热销|主要|热门)(?:产品|业务|商品|服务|项目)\s*[:：]|\d+\s*位网友|网友(?:发表|评论)|^.{1,14}\s(?:19|20)\d\d-\d\d?-\d\d?[\s\d:：]*[:：]", 4.5),
+        (r"CTRL\s?\+\s?D|收藏夹|请(?:大家)?收藏[:：]|更新速度|(?:全文|本文)(?:共|约).{0,8}字|阅读(?:时间|需要?|大?约).{0,8}分钟", 5),
+        (r"^last edited by|^本帖最后由|^(?:评分)?参与人数|^(?:查看)?全部评分|^.{1,30} wrote:$|^photo(?:graph)? (?:by|credit|courtesy)|(?:staff|file) photo\b", 5),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
          r"|友情链接|合作伙伴|网站导航|手机版|电脑版|无障碍)", 4),
@@ -136,7 +139,9 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
 
 # What begins so is of the site, however long.
 _OPENINGS = re.compile(
-    r"^[（(【\[*※★]?\s*(?:免责|版权|特别|郑重|网站|本站|法律|转载)(?:声明|说明|提示)|^声明\s*[:：]|^(?:disclaimer|copyright notice|about the author)\b"
+    r"^[（(【\[*※★]?\s*(?:作者(?:简介|介绍)|关于作者|原标题|图片(?:来源|均|来自))"
+    r"|\bfor (?:general )?information(?:al)? purposes only\b|\bnot (?:constitute|be (?:taken|construed) as) (?:an? )?(?:\w+ )?(?:advice|relationship)"
+    r"|^[（(【\[*※★]?\s*(?:免责|版权|特别|郑重|网站|本站|法律|转载)(?:声明|说明|提示)|^声明\s*[:：]|^(?:disclaimer|copyright notice|about the author)\b"
     r"|^(?:this|the) (?:post|page|article|site|website) (?:may |might )?(?:contains?|includes?|uses?) (?:affiliate|cookies|sponsored)",
     re.IGNORECASE,
 )
@@ -274,7 +279,7 @@ def is_furniture(element: HtmlElement) -> bool:
     if element.tag in _FURNITURE_TAGS or element.get("role") in _FURNITURE_ROLES:
         return True
     found = names(element)
-    return not FURNITURE_NAMES.isdisjoint(found) and "content" not in found
+    return not FURNITURE_NAMES.isdisjoint(found) and found.isdisjoint(("content", "rich"))
 
 
 def is_comments(element: HtmlElement) -> bool:

@@ -31,6 +31,7 @@ from qingyu.make.data.places import (
 from qingyu.make.data.scores import (
     draw_together,
     judge_captions,
+    judge_owner,
     judge_repeats,
     judge_spam,
     own_score,
@@ -85,6 +86,7 @@ def score(row: list[Block], body: HtmlElement, title: str) -> None:
         block.score = own_score(block)
     see_verse(row)
     judge_spam(row, title)
+    judge_owner(row, body, title)
     judge_repeats(row)
     judge_names(row, body)
     judge_teasers(row, title)

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from lxml.html import HtmlElement
 
-from qingyu.make.data import boilerplate, promotion, spam
+from qingyu.make.data import boilerplate, owner, promotion, spam
 from qingyu.make.data.blocks import Block
 
 # Short and meant to be: no captions of posts.
@@ -126,11 +126,55 @@ def judge_spam(row: list[Block], title: str) -> None:
         if block.kind != "heading" and promotion.names_site(block.text, sites):
             tempted = bool(promotion.appeals(block.text)) or boilerplate.weight(block.text, 0) > 0
             block.notes.append("names the site")
-            block.score = min(block.score, 3.0) - 5.0 if tempted else block.score - 1.5
+            block.score = min(block.score, 1.0) - 5.0 if tempted else block.score - 1.5
     long = [b for b in row if b.all.units >= 25 and b.kind not in ("pre", "row")]
     for number in spam.templated([block.text for block in long]):
         long[number].notes.append("templated")
         long[number].score = min(long[number].score, 1.0) - 4.0
+
+
+def judge_owner(row: list[Block], body: HtmlElement, title: str) -> None:
+    """Prose that names the firm among prose that does not, or has the words the page is stuffed
+    with and the rest has not."""
+    prose = [block for block in row if good(block) and block.plain.units >= 10]
+    if len(prose) < 3:
+        return
+    if not promotion.is_about(title):
+        firm = owner.names(body, row, title)
+        naming = [b for b in prose if firm.in_text(b.text) and not promotion.reports(b.text)]
+        if len(naming) <= max(2, 0.3 * len(prose)):
+            for block in naming:
+                above = row[row.index(block) - 1]
+                headed = above.kind == "heading" or above.plain.units <= 6
+                if promotion.boasts(block.text) and block is not prose[0] and not headed:
+                    block.notes.append("owner")
+                    block.score = min(block.score, 1.0) - 5.0
+        _judge_invitations(row)
+    stuffed = owner.stuffing(body, row)
+    shares = [(owner.pushed(block.text, stuffed), block) for block in prose]
+    usual = sorted(share for share, _ in shares)[len(shares) // 2]
+    for share, block in shares:
+        if promotion.boasts(block.text) and share > 0.035 and share > 4 * usual and block.plain.units >= 20:
+            block.notes.append("pushed")
+            block.score = min(block.score, 1.0) - 5.0
+
+
+def _judge_invitations(row: list[Block]) -> None:
+    """What stands below "Our strengths" or "Looking for a plumber in Millbrook?"."""
+    for place, heading in enumerate(row):
+        if heading.kind != "heading" or heading.level < 2 or not promotion.invites(heading.text):
+            continue
+        below = []
+        for block in row[place + 1 : place + 9]:
+            if block.kind == "heading":
+                break
+            below.append(block)
+        if not any(promotion.appeals(block.text) for block in below):
+            continue
+        for block in (heading, *below):
+            if block is heading or block.all.units < 25 or promotion.boasts(block.text):
+                block.notes.append("invites")
+                block.score = min(block.score, 1.0) - 5.0
 
 
 def judge_repeats(row: list[Block]) -> None:

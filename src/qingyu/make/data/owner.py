@@ -1,0 +1,143 @@
+"""Whose page it is, and what it pushes: names of its site or firm, words it stuffs.
+
+    owner = names(body, title)                 # of a firm, in full and in short
+    owner.in_text("坚石地坪在施工前都会……")       # "坚石地坪"
+    pushed(text, stuffing(body, row))          # share of a text in words the page pastes elsewhere
+
+A firm's name stands in the title behind the page's own, in the line of its copyright, and in the
+link to its start page. A sentence with it among sentences without it is seldom what readers came
+for. Offices and schools sign what they publish: their names say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lxml.html import HtmlElement
+
+from qingyu.make.data.blocks import Block
+from qingyu.make.data.measures import IDEOGRAPHS, is_function_word
+
+_PARTS = re.compile(r"\s*[_|｜–—»>【】]\s*|\s+[-·•]\s+|-")
+_HOME = re.compile(r"^(?:https?://[^/]+)?/?(?:(?:index|default|home)\.\w+)?$|^\./?$")
+_CHINESE_NAME = rf"[{IDEOGRAPHS}]{{4,24}}"
+_ENGLISH_NAME = r"(?:The )?[A-Z][\w&'’.-]*(?: (?:&|and|of|[A-Z][\w&'’.-]*)){1,4}"
+_RIGHTS = re.compile(
+    rf"(?:©|\([cC]\)|[Cc]opyright|版权所有)[\s©:：\d,，.()cC~–—-]*({_CHINESE_NAME}|{_ENGLISH_NAME})"
+    rf"|({_CHINESE_NAME})\s*版权所有"
+)
+_NOT_NAMES = re.compile(
+    r"首页|主页|返回|^home\b|版权|保留|所有|rights|reserved|政府|[委局厅部署院会]$|法院|大学|学院|学校|中学|小学|图书馆|博物馆"
+    r"|council|government|university|school|library|museum|church|society",
+    re.IGNORECASE,
+)
+_HOSPITAL = re.compile("医院$")
+_FIRM_ENDS = re.compile(
+    r"(?:股份)?有限(?:责任)?公司.*$|集团$|公司$|,? (?:LLP|LLC|Inc|Ltd|Limited|Co|PLLC)\.?$"
+)
+_GENERIC = re.compile("有限|公司|集团|科技|工程|官方|官网|网站|中心|服务|专业|厂家|批发|价格")
+_RUN = re.compile(f"[{IDEOGRAPHS}]+")
+_WORD = re.compile(r"[A-Za-z][a-z'’-]{3,}")
+_SHORTEST = 4  # ideographs of a name that is not given in full
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """names: in lower case, in full; pieces: runs of four ideographs out of them."""
+
+    names: frozenset[str]
+    pieces: frozenset[str]
+
+    def in_text(self, text: str) -> str:
+        """The name a text has, in full or in short; "" for none."""
+        lowered = text.lower()
+        for name in self.names:
+            if name in lowered:
+                return name
+        for run in _RUN.findall(text) if self.pieces else ():
+            for at in range(len(run) - _SHORTEST + 1):
+                if run[at : at + _SHORTEST] in self.pieces:
+                    return str(run[at : at + _SHORTEST])
+        return ""
+
+
+def names(body: HtmlElement, row: Sequence[Block], title: str) -> Owner:
+    parts = [part.strip() for part in _PARTS.split(title) if part.strip()]
+    found = Counter(_rights(row))
+    found.update(set(_home_links(body)))
+    found.update(part for part in parts[1:] if _FIRM_ENDS.search(part))
+    # The last of a title is the site's, if anything of it is.
+    found.update(parts[-1:] if len(parts) > 1 else ())
+    own = parts[0].lower() if parts else ""
+    full: set[str] = set()
+    pieces: set[str] = set()
+    for name in found:
+        if _NOT_NAMES.search(name) and not _HOSPITAL.search(name):
+            continue
+        short = _FIRM_ENDS.sub("", name).strip().lower()
+        chinese = bool(_RUN.search(short))
+        if len(short) < (3 if chinese else 5) or short in own or own in short:
+            continue
+        if not chinese and " " not in short:
+            continue
+        if len(short) >= _SHORTEST or not chinese:
+            full.add(short)
+        if chinese:
+            pieces.update(
+                short[at : at + _SHORTEST] for at in range(len(short) - _SHORTEST + 1)
+            )
+    pieces = {piece for piece in pieces if not _GENERIC.search(piece) and piece not in own}
+    return Owner(names=frozenset(full), pieces=frozenset(pieces))
+
+
+def _rights(row: Sequence[Block]) -> Iterable[str]:
+    for block in row:
+        if block.all.units < 120:
+            for one, other in _RIGHTS.findall(block.text):
+                yield one or other
+
+
+def _home_links(body: HtmlElement) -> Iterable[str]:
+    for link in body.iter("a"):
+        href = link.get("href")
+        if href and _HOME.match(href.strip()):
+            text = " ".join("".join(link.itertext()).split())
+            if not text:
+                text = next((image.get("alt") or "" for image in link.iter("img")), "")
+            if 3 <= len(text) <= 40:
+                yield text
+
+
+# What is pasted.
+
+
+def stuffing(body: HtmlElement, row: Sequence[Block]) -> frozenset[str]:
+    """Words and runs of four ideographs in what a page hides, and in its lists of keywords."""
+    texts = [body.get("data-hidden-text") or ""]
+    texts += [block.text for block in row if "keywords" in block.notes or "trades" in block.notes]
+    found: set[str] = set()
+    for text in texts:
+        found.update(_pieces(text))
+    return frozenset(found)
+
+
+def pushed(text: str, stuffed: frozenset[str]) -> float:
+    """Share of a text's words, or runs of four ideographs, that the page pastes elsewhere."""
+    if not stuffed:
+        return 0.0
+    pieces = _pieces(text)
+    hits = [piece in stuffed for piece in pieces]
+    phrases = sum(hit and not before for before, hit in pairwise((False, *hits)))
+    return sum(hits) / len(pieces) if len(pieces) >= 8 and phrases >= 2 else 0.0
+
+
+def _pieces(text: str) -> list[str]:
+    found = [word.lower() for word in _WORD.findall(text)]
+    found = [word for word in found if not is_function_word(word)]
+    for run in _RUN.findall(text):
+        found += [run[at : at + _SHORTEST] for at in range(len(run) - _SHORTEST + 1)]
+    return found
