@@ -19,13 +19,14 @@ from itertools import pairwise
 
 from lxml.html import HtmlElement
 
+from qingyu.make.data import spam
 from qingyu.make.data.blocks import Block
 from qingyu.make.data.measures import IDEOGRAPHS, is_function_word
 
 _PARTS = re.compile(r"\s*[_|｜–—»>【】]\s*|\s+[-·•]\s+|-")
 _HOME = re.compile(r"^(?:https?://[^/]+)?/?(?:(?:index|default|home)\.\w+)?$|^\./?$")
 _CHINESE_NAME = rf"[{IDEOGRAPHS}]{{4,24}}"
-_ENGLISH_NAME = r"(?:The )?[A-Z][\w&'’.-]*(?: (?:&|and|of|[A-Z][\w&'’.-]*)){1,4}"
+_ENGLISH_NAME = r"(?:The )?[A-Z][\w&'’-]*(?: (?:&|and|of|[A-Z][\w&'’-]*)){1,4}"
 _RIGHTS = re.compile(
     rf"(?:©|\([cC]\)|[Cc]opyright|版权所有)[\s©:：\d,，.()cC~–—-]*({_CHINESE_NAME}|{_ENGLISH_NAME})"
     rf"|({_CHINESE_NAME})\s*版权所有"
@@ -108,21 +109,43 @@ def _home_links(body: HtmlElement) -> Iterable[str]:
             text = " ".join("".join(link.itertext()).split())
             if not text:
                 text = next((image.get("alt") or "" for image in link.iter("img")), "")
+            text = _PARTS.split(text.strip())[0]
             if 3 <= len(text) <= 40:
                 yield text
+
+
+_SIGNS = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"版权所有|all rights reserved|©|copyright",
+        r"ICP|公网安备|privacy|terms of (?:use|service)|cookie|许可证",
+        r"电话|热线|手机|QQ|微信|邮箱|联系我们|contact us|\d{3}[ .)-]{1,2}\d{3}-\d{4}",
+        r"登录|注册|评论|关注|客服|log ?in|sign ?in|sign up|subscribe|newsletter|follow|comment|advertis",
+    )
+]
+
+
+def is_kept(row: Sequence[Block]) -> bool:
+    """Whether somebody speaks to customers or readers around the text: manuals have no such."""
+    short = "\n".join(block.text for block in row if block.all.units < 60)
+    return sum(bool(sign.search(short)) for sign in _SIGNS) >= 2
 
 
 # What is pasted.
 
 
 def stuffing(body: HtmlElement, row: Sequence[Block]) -> frozenset[str]:
-    """Words and runs of four ideographs in what a page hides, and in its lists of keywords."""
+    """Words and runs of four ideographs in what a page hides, and in its lists of keywords; none
+    where these name none of the trades that break into pages."""
     texts = [body.get("data-hidden-text") or ""]
-    texts += [block.text for block in row if "keywords" in block.notes or "trades" in block.notes]
-    found: set[str] = set()
-    for text in texts:
-        found.update(_pieces(text))
-    return frozenset(found)
+    texts += [
+        block.text
+        for block in row
+        if "keywords" in block.notes or ("trades" in block.notes and not block.plain.marks)
+    ]
+    if spam.num_trades(" ".join(texts)) < 4:
+        return frozenset()
+    return frozenset(piece for text in texts for piece in _pieces(text))
 
 
 def pushed(text: str, stuffed: frozenset[str]) -> float:

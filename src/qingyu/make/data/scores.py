@@ -139,7 +139,7 @@ def judge_owner(row: list[Block], body: HtmlElement, title: str) -> None:
     prose = [block for block in row if good(block) and block.plain.units >= 10]
     if len(prose) < 3:
         return
-    if not promotion.is_about(title):
+    if owner.is_kept(row) and not promotion.is_about(title):
         firm = owner.names(body, row, title)
         naming = [b for b in prose if firm.in_text(b.text) and not promotion.reports(b.text)]
         if len(naming) <= max(2, 0.3 * len(prose)):
