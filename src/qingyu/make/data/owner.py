@@ -88,9 +88,7 @@ def names(body: HtmlElement, row: Sequence[Block], title: str) -> Owner:
         if len(short) >= _SHORTEST or not chinese:
             full.add(short)
         if chinese:
-            pieces.update(
-                short[at : at + _SHORTEST] for at in range(len(short) - _SHORTEST + 1)
-            )
+            pieces.update(short[at : at + _SHORTEST] for at in range(len(short) - _SHORTEST + 1))
     pieces = {piece for piece in pieces if not _GENERIC.search(piece) and piece not in own}
     return Owner(names=frozenset(full), pieces=frozenset(pieces))
 

@@ -154,7 +154,12 @@ def judge_owner(row: list[Block], body: HtmlElement, title: str) -> None:
     shares = [(owner.pushed(block.text, stuffed), block) for block in prose]
     usual = sorted(share for share, _ in shares)[len(shares) // 2]
     for share, block in shares:
-        if promotion.boasts(block.text) and share > 0.035 and share > 4 * usual and block.plain.units >= 20:
+        if (
+            promotion.boasts(block.text)
+            and share > 0.035
+            and share > 4 * usual
+            and block.plain.units >= 20
+        ):
             block.notes.append("pushed")
             block.score = min(block.score, 1.0) - 5.0
 
