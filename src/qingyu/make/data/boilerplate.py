@@ -99,6 +99,7 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
         (r"^(?:\S{1,5}\s?[(（\[]\d+[)）\]]\s*)+$", 4),
         (r"^(?:推荐|主营|热销|主要|热门)(?:产品|业务|商品|服务|项目)\s*[:：]|\d+\s*位网友|网友(?:发表|评论)|^.{1,14}\s(?:19|20)\d\d-\d\d?-\d\d?[\s\d:：]*[:：]", 4.5),
         (r"CTRL\s?\+\s?D|收藏夹|请(?:大家)?收藏[:：]|更新速度|(?:全文|本文)(?:共|约).{0,8}字|阅读(?:时间|需要?|大?约).{0,8}分钟", 5),
+        (r"^[（(【\[](?:本报|本网|见习|首席|特约)?(?:记者|通讯员|文|图|整理|供稿|撰稿).{0,40}[)）\]】]$|(?:门诊|坐诊|出诊)时间\s*[:：]|^(?:©|\(c\) )|^往期(?:精彩|回顾|推荐)|^(?:文案|插画|排版|策划|监制|统筹|设计|配图|校对)\s*[|｜/:：]", 5),
         (r"^last edited by|^本帖最后由|^(?:评分)?参与人数|^(?:查看)?全部评分|^.{1,30} wrote:$|^photo(?:graph)? (?:by|credit|courtesy)|(?:staff|file) photo\b", 5),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
@@ -140,6 +141,7 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
 # What begins so is of the site, however long.
 _OPENINGS = re.compile(
     r"^[（(【\[*※★]?\s*(?:作者(?:简介|介绍)|关于作者|原标题|图片(?:来源|均|来自))"
+    r"|\b(?:this|the|my) (?:post|page|article|site|blog)s? .{0,20}(?:affiliate )?links\b|\b(?:earn|get) a (?:small )?commission"
     r"|\bfor (?:general )?information(?:al)? purposes only\b|\bnot (?:constitute|be (?:taken|construed) as) (?:an? )?(?:\w+ )?(?:advice|relationship)"
     r"|^[（(【\[*※★]?\s*(?:免责|版权|特别|郑重|网站|本站|法律|转载)(?:声明|说明|提示)|^声明\s*[:：]|^(?:disclaimer|copyright notice|about the author)\b"
     r"|^(?:this|the) (?:post|page|article|site|website) (?:may |might )?(?:contains?|includes?|uses?) (?:affiliate|cookies|sponsored)",

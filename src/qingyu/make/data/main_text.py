@@ -20,6 +20,7 @@ from lxml.html import HtmlElement
 from qingyu.make.data import boilerplate
 from qingyu.make.data.blocks import Block, blocks
 from qingyu.make.data.dom import parse
+from qingyu.make.data.tail import without_tail
 from qingyu.make.data.places import (
     find_region,
     judge_names,
@@ -67,6 +68,7 @@ def choose(body: HtmlElement, title: str) -> list[Block]:
         return []
     score(row, body, title)
     kept = smooth(row)
+    kept = without_tail(row, kept, body, title)
     kept = _with_headings(row, kept)
     chosen = [block for block, keep in zip(row, kept, strict=True) if keep]
     return chosen if _is_text(chosen, row) else []

@@ -87,10 +87,23 @@ def names(body: HtmlElement, row: Sequence[Block], title: str) -> Owner:
             continue
         if len(short) >= _SHORTEST or not chinese:
             full.add(short)
+        brand = _brand(short)
+        if brand and brand not in own:
+            full.add(brand)
         if chinese:
             pieces.update(short[at : at + _SHORTEST] for at in range(len(short) - _SHORTEST + 1))
     pieces = {piece for piece in pieces if not _GENERIC.search(piece) and piece not in own}
     return Owner(names=frozenset(full), pieces=frozenset(pieces))
+
+
+def _brand(name: str) -> str:
+    """The first two words of a name of three or more; the first three ideographs of one with its
+    kind of business behind."""
+    if _RUN.match(name):
+        known = len(name) >= 5 and not name.startswith(("中国", "全国"))
+        return name[:3] if known else ""
+    words = name.split()
+    return " ".join(words[:2]) if len(words) >= 3 and len(words[0]) > 3 else ""
 
 
 def _rights(row: Sequence[Block]) -> Iterable[str]:
@@ -118,7 +131,8 @@ _SIGNS = [
         r"版权所有|all rights reserved|©|copyright",
         r"ICP|公网安备|privacy|terms of (?:use|service)|cookie|许可证",
         r"电话|热线|手机|QQ|微信|邮箱|联系我们|contact us|\d{3}[ .)-]{1,2}\d{3}-\d{4}",
-        r"登录|注册|评论|关注|客服|log ?in|sign ?in|sign up|subscribe|newsletter|follow|comment|advertis",
+        r"登录|注册|评论|关注|客服|log ?in|sign ?in|sign up|subscribe|newsletter|follow|comment"
+        r"|advertis|get a quote|book (?:now|online)|add to cart|报价|报名|预约|在线咨询",
     )
 ]
 

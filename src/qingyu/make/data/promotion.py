@@ -20,6 +20,7 @@ _APPEALS: dict[str, re.Pattern[str]] = {
             r"我们(?:的)?(?:团队|工程师|产品|公司|医院|服务|师傅|优势|始终|一直|专注|拥有|提供|承诺|致力)|(?:\d+|[一二两三四五六七八九十百]+)(?:多|余)?年(?:来|专注|经验|匠心|行业|品牌|老店)|自主研发"
             r"|我(?:校|院|厂|司|店|公司|单位|中心)|本(?:公司|院|校|厂|店|中心|所)|从事.{0,12}(?:生产|销售|加工|行业|服务).{0,4}(?:多|十|\d+)?年|产品(?:有|包括|涵盖|远销)|主营|[公司院校厂]是一家|公司(?:位于|成立|拥有|秉承|专业|主营|以)"
             r"|\bour (?:team|experts?|company|technicians|staff|services|clients|plumbers|surgeons)\b|\bproud to (?:be|serve|offer|provide)\b|\bhelped (?:thousands|hundreds)|\bwe (?:offer|provide|speciali[sz]e|pride|serve|cover|are the)\b"
+            r"|\bour \w+s (?:have|are|can|will|know)\b|^serving \w|\b(?:serving|trusted|in business|established) .{0,60}since (?:19|20)\d\d\b|\b(?:in|at|visit) (?:my|our) (?:online )?(?:shop|store|showroom)\b"
             r"|\bour (?:\w+,? (?:and )?){0,3}(?:team|experts?|attorneys?|lawyers?|dentists?|doctors?|office|firm|professionals|practice|clinic|staff)\b|\bproudly serv"
             r"|\b(?:experienced|dedicated|caring|skilled|friendly|qualified|knowledgeable|certified)(?: and \w+)? (?:\w+ ){0,2}(?:team|professionals|attorneys?|lawyers?|staff|technicians|dentists?)\b"
             r"|\b(?:for|with) (?:more than|over|nearly) \w+ years\b|\bha(?:ve|s) (?:been )?(?:represented|helped|served|helping|serving|creating)\b"
@@ -28,12 +29,16 @@ _APPEALS: dict[str, re.Pattern[str]] = {
         "offer": (
             r"专业(?:从事|生产|提供|承接|销售|定制|团队|的)|免费(?:试|咨询|上门|体验|报价|领取|设计)|价格(?:优惠|实惠|合理|低|公道|便宜)|质量(?:可靠|保证|好|过硬|上乘)"
             r"|优质(?:的)?(?:服务|产品)|性价比|一站式|量身(?:定制|打造)|随到随|常年(?:招|供|回收|销售|承接)|推荐(?:工作|就业)|包(?:教|学)会|厂家直销|现货|来样|定[做制]|起订量|货期|长期(?:高价)?(?:回收|收购|供应)|高价回收|现金结算|上门(?:服务|安装|回收)|批发|优惠活动|诚信(?:为本|经营)"
+            r"|立减|减免|前[\d一二三四五六七八九十百]+名|获赠|赠送|免费(?:量|出|做|送|检测|办理|领)|[询次]免费|包赔|包过|口碑(?:最好|好)|合伙人|赞誉|首存|送彩金"
+            r"|\bhalf[- ]price|\bdiscount|\bcoupon|\bpromo code|\bfully covered|\bfull value protection|\bno extra cost"
             r"|零投诉|质保|后顾之忧|货源|正品|名额有限|限时|特价|折扣|(?:持证|自有).{0,4}(?:队伍|工人|师傅)"
             r"|\bfinancing available|\bplans? accepted|\bspecials?\b(?= offer|[.!])|\d% off|\bsame[- ]day (?:appoint|service|deliver)|\bmoney[- ]back|\blicensed (?:and|&|online)|\bdiscreet|\bcompare prices|\bbest prices?"
             r"|\bfree (?:quotes?|estimates?|consultation|inspection|trial|delivery|no[- ]obligation)|no[- ]obligation|affordable|competitive (?:prices|rates)|fully insured|24[ /]?(?:7|hours?)|satisfaction guaranteed|family[- ]run"
         ),
         "call": (
             r"欢迎.{0,16}(?:来|前来|咨询|选购|光临|惠顾|订购|洽谈|合作|关注|报名|参观|您的|新老|各界)|点击(?:咨询|在线|进入|查看|下方|上方|这里)|预约(?:挂号|报名|参观)|(?:可以?|请|欢迎|随时)(?:与我们)?(?:联系|致电)|联系我们|需要.{0,14}(?:的朋友|的客户|可)|(?:立即|马上|赶快|抓紧)(?:报名|咨询|预约|行动|订购|拨打)"
+            r"|(?:抓紧|赶紧|快来|现在|暑假|欢迎).{0,8}(?:报名|预约|咨询|下单|订购)|(?:可|请)(?:直接|随时)?(?:拨打|添加|扫码|私信|致电|点击)|诚邀"
+            r"|\blet (?:the|our) (?:pros|experts|professionals|team)|\blet us (?:help|take|handle|do)"
             r"|添加.{0,8}微信|留下(?:您|你)?的?(?:电话|联系)|回电|(?:选购|采购|购买|认准|就)[^，。]{0,12}(?:找|就上|就看|就选)|炒股就看|尽在"
             r"|\brequest (?:an?|your) (?:appointment|quote|estimate|consultation)|\bfill (?:out|in) (?:our|the) (?:\w+ )?form|\bmake an appointment|\b(?:do not|don't) (?:wait|hesitate)|\bgive us a call|\bcall [\w ]{0,40}at \(?\d|\barrange a\b"
             r"|\b(?:contact|call|email|visit|ring|phone) (?:us|our|now|today)\b|\bget in touch\b|\b(?:book|schedule|order|reserve) (?:now|online|yours?|a)\b|\b(?:get|request) (?:a|your) (?:free )?quote\b|today!"

@@ -116,6 +116,7 @@ def judge_spam(row: list[Block], title: str) -> None:
         if found >= 3 or (found == 2 and block.all.units < 60):
             block.notes.append("trades")
             block.score -= 4.0
+    _judge_trades(row)
     for lines in runs(row):
         if len(lines) >= 3 and spam.is_keyword_list(" | ".join(one.text for one in lines)):
             for block in lines:
@@ -131,6 +132,18 @@ def judge_spam(row: list[Block], title: str) -> None:
     for number in spam.templated([block.text for block in long]):
         long[number].notes.append("templated")
         long[number].score = min(long[number].score, 1.0) - 4.0
+
+
+def _judge_trades(row: list[Block]) -> None:
+    """A paragraph that offers what spammers trade in, where hardly another speaks of it."""
+    long = [b for b in row if b.plain.units >= 15 and b.plain.marks and b.kind != "pre"]
+    prose = [(spam.trades(block.text), block) for block in long]
+    if sum(found > 0 for found, _ in prose) > max(1, 0.25 * len(prose)):
+        return
+    for found, block in prose:
+        if found >= 2 and (block.links or promotion.boasts(block.text)):
+            block.notes.append("trades alone")
+            block.score = min(block.score, 1.0) - 5.0
 
 
 def judge_owner(row: list[Block], body: HtmlElement, title: str) -> None:

@@ -1,0 +1,69 @@
+"""The end of a text, where a firm or an author speaks of itself more than anywhere else.
+
+    kept = without_tail(row, kept, body, title)
+
+Within a text a sentence needs strong signs to be taken for promotion; at its very end, read
+backwards, weak ones do: a word to customers, the name of the firm, a line that begins with the
+name from the byline. The first paragraph without any ends it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lxml.html import HtmlElement
+
+from qingyu.make.data import owner, promotion
+from qingyu.make.data.blocks import Block
+from qingyu.make.data.measures import words
+
+_MOST_BLOCKS = 4
+_MOST_SHARE = 0.3
+_MOST_UNITS = 130.0
+_OF_OFFICES = re.compile("政府|[委局厅部院]$|法院|学校|大学|中学|小学|gov|university|school")
+_BYLINE = re.compile(r"作者|文[/／|:：]|编辑|记者|撰文|\bby\b|posted|written|author", re.IGNORECASE)
+_NAME = re.compile(r"[\u4e00-\u9fff]{2,3}|[A-Z][a-z]+")
+_NOT_NAMES = words(
+    "The This That These Those There They When What While With Where Who Why You Your And But For"
+    " From How His Her Its Our All Any Each Every Some Not Now One Two May Post Posted Written"
+)
+
+
+def without_tail(
+    row: Sequence[Block], kept: Sequence[bool], body: HtmlElement, title: str
+) -> list[bool]:
+    """What is kept less the promotion at its end; nothing where the page is about the firm."""
+    kept = list(kept)
+    places = [i for i, keep in enumerate(kept) if keep and row[i].kind != "heading"]
+    if len(places) < 4 or promotion.is_about(title) or not owner.is_kept(row):
+        return kept
+    firm = owner.names(body, row, title)
+    bylines = " ".join(
+        block.text
+        for block in row[: places[-1]]
+        if block.all.units < 40 and _BYLINE.search(block.text)
+    )
+    whole = sum(row[place].plain.units for place in places)
+    spent = 0.0
+    least = 3 if _OF_OFFICES.search(title) else 2
+    for place in reversed(places[-_MOST_BLOCKS:]):
+        block = row[place]
+        spent += block.plain.units
+        if spent > _MOST_SHARE * whole or block.plain.units > _MOST_UNITS or block.kind == "row":
+            break
+        if signs(block.text, firm, bylines) < least:
+            break
+        kept[place] = False
+    return kept
+
+
+def signs(text: str, firm: owner.Owner, bylines: str) -> int:
+    """How many signs a last paragraph has of not belonging to the text."""
+    kinds = promotion.appeals(text) - {"contact"}
+    found = len(kinds) + bool(promotion.boasts(text))
+    found += 2 * bool(firm.in_text(text))
+    begins = _NAME.match(text.lstrip("　 （(【"))
+    if begins and begins.group() not in _NOT_NAMES and begins.group() in bylines:
+        found += 2
+    return found
