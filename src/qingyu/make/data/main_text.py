@@ -20,7 +20,6 @@ from lxml.html import HtmlElement
 from qingyu.make.data import boilerplate
 from qingyu.make.data.blocks import Block, blocks
 from qingyu.make.data.dom import parse
-from qingyu.make.data.tail import without_tail
 from qingyu.make.data.places import (
     find_region,
     judge_names,
@@ -38,6 +37,7 @@ from qingyu.make.data.scores import (
     own_score,
     see_verse,
 )
+from qingyu.make.data.tail import without_tail
 
 # Price of a change from furniture to text or back.
 _CHANGE = 1.1

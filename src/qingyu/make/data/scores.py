@@ -138,7 +138,7 @@ def _judge_trades(row: list[Block]) -> None:
     """A paragraph that offers what spammers trade in, where hardly another speaks of it."""
     long = [b for b in row if b.plain.units >= 15 and b.plain.marks and b.kind != "pre"]
     prose = [(spam.trades(block.text), block) for block in long]
-    if sum(found > 0 for found, _ in prose) > max(1, 0.25 * len(prose)):
+    if sum(found > 0 for found, _ in prose) > max(1, 0.4 * len(prose)):
         return
     for found, block in prose:
         if found >= 2 and (block.links or promotion.boasts(block.text)):
