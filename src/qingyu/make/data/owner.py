@@ -74,6 +74,7 @@ def names(body: HtmlElement, row: Sequence[Block], title: str) -> Owner:
     # The last of a title is the site's, if anything of it is.
     found.update(parts[-1:] if len(parts) > 1 else ())
     own = parts[0].lower() if parts else ""
+    last = parts[-1].lower() if len(parts) > 1 else ""
     full: set[str] = set()
     pieces: set[str] = set()
     for name in found:
@@ -83,7 +84,7 @@ def names(body: HtmlElement, row: Sequence[Block], title: str) -> Owner:
         chinese = bool(_RUN.search(short))
         if len(short) < (3 if chinese else 5) or short in own or own in short:
             continue
-        if not chinese and " " not in short:
+        if not chinese and " " not in short and not (last.startswith(short) and len(short) > 4):
             continue
         if len(short) >= _SHORTEST or not chinese:
             full.add(short)

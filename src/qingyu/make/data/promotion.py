@@ -17,9 +17,10 @@ _APPEALS: dict[str, re.Pattern[str]] = {
     kind: re.compile(pattern, re.IGNORECASE)
     for kind, pattern in {
         "self": (
-            r"我们(?:的)?(?:团队|工程师|产品|公司|医院|服务|师傅|优势|始终|一直|专注|拥有|提供|承诺|致力)|(?:\d+|[一二两三四五六七八九十百]+)(?:多|余)?年(?:来|专注|经验|匠心|行业|品牌|老店)|自主研发"
+            r"我们(?:的)?(?:团队|工程师|产品|公司|医院|服务|师傅|优势|始终|一直|专注|拥有|提供|承诺|致力)|(?:\d+|[一二两三四五六七八九十百]+)(?:多|余)?年(?:来|专注|经验|匠心|行业|品牌|老店)|自主研发|从事.{2,14}(?:\d+|[一二两三四五六七八九十百]+)(?:多|余)?年"
             r"|我(?:校|院|厂|司|店|公司|单位|中心)|本(?:公司|院|校|厂|店|中心|所)|从事.{0,12}(?:生产|销售|加工|行业|服务).{0,4}(?:多|十|\d+)?年|产品(?:有|包括|涵盖|远销)|主营|[公司院校厂]是一家|公司(?:位于|成立|拥有|秉承|专业|主营|以)"
             r"|\bour (?:team|experts?|company|technicians|staff|services|clients|plumbers|surgeons)\b|\bproud to (?:be|serve|offer|provide)\b|\bhelped (?:thousands|hundreds)|\bwe (?:offer|provide|speciali[sz]e|pride|serve|cover|are the)\b"
+            r"|\b[\d,]+\+? (?:teams|customers|companies|businesses|users|clients|families) (?:use|trust|rely|have|love)"
             r"|\bour \w+s (?:have|are|can|will|know)\b|^serving \w|\b(?:serving|trusted|in business|established) .{0,60}since (?:19|20)\d\d\b|\b(?:in|at|visit) (?:my|our) (?:online )?(?:shop|store|showroom)\b"
             r"|\bour (?:\w+,? (?:and )?){0,3}(?:team|experts?|attorneys?|lawyers?|dentists?|doctors?|office|firm|professionals|practice|clinic|staff)\b|\bproudly serv"
             r"|\b(?:experienced|dedicated|caring|skilled|friendly|qualified|knowledgeable|certified)(?: and \w+)? (?:\w+ ){0,2}(?:team|professionals|attorneys?|lawyers?|staff|technicians|dentists?)\b"
@@ -30,6 +31,7 @@ _APPEALS: dict[str, re.Pattern[str]] = {
             r"专业(?:从事|生产|提供|承接|销售|定制|团队|的)|免费(?:试|咨询|上门|体验|报价|领取|设计)|价格(?:优惠|实惠|合理|低|公道|便宜)|质量(?:可靠|保证|好|过硬|上乘)"
             r"|优质(?:的)?(?:服务|产品)|性价比|一站式|量身(?:定制|打造)|随到随|常年(?:招|供|回收|销售|承接)|推荐(?:工作|就业)|包(?:教|学)会|厂家直销|现货|来样|定[做制]|起订量|货期|长期(?:高价)?(?:回收|收购|供应)|高价回收|现金结算|上门(?:服务|安装|回收)|批发|优惠活动|诚信(?:为本|经营)"
             r"|立减|减免|前[\d一二三四五六七八九十百]+名|获赠|赠送|免费(?:量|出|做|送|检测|办理|领)|[询次]免费|包赔|包过|口碑(?:最好|好)|合伙人|赞誉|首存|送彩金"
+            r"|\bno credit card|\bfree (?:for \d+ days|trial)|\btry .{1,24} free\b|体验课|领取"
             r"|\bhalf[- ]price|\bdiscount|\bcoupon|\bpromo code|\bfully covered|\bfull value protection|\bno extra cost"
             r"|零投诉|质保|后顾之忧|货源|正品|名额有限|限时|特价|折扣|(?:持证|自有).{0,4}(?:队伍|工人|师傅)"
             r"|\bfinancing available|\bplans? accepted|\bspecials?\b(?= offer|[.!])|\d% off|\bsame[- ]day (?:appoint|service|deliver)|\bmoney[- ]back|\blicensed (?:and|&|online)|\bdiscreet|\bcompare prices|\bbest prices?"

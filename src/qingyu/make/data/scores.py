@@ -108,7 +108,7 @@ def judge_spam(row: list[Block], title: str) -> None:
         selling = 0.0 if about else promotion.weight(block.text, block.all.units)
         if selling and block.kind != "heading":
             block.notes.append(f"selling {selling:.1f}")
-            block.score = min(block.score, 2.5) - selling
+            block.score = min(block.score, 1.0) - selling
         if block.kind != "heading" and promotion.echoes(block.text, title):
             block.notes.append("echo")
             block.score = min(block.score, 1.5) - 4.0

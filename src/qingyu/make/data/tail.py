@@ -39,10 +39,11 @@ def without_tail(
     if len(places) < 4 or promotion.is_about(title) or not owner.is_kept(row):
         return kept
     firm = owner.names(body, row, title)
+    titled = next((i for i, block in enumerate(row) if "title" in block.notes), places[0])
     bylines = " ".join(
         block.text
-        for block in row[: places[-1]]
-        if block.all.units < 40 and _BYLINE.search(block.text)
+        for place, block in enumerate(row[: places[-1]])
+        if block.all.units < 40 and (titled < place < places[0] or _BYLINE.search(block.text))
     )
     whole = sum(row[place].plain.units for place in places)
     spent = 0.0
