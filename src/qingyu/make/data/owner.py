@@ -32,8 +32,12 @@ _RIGHTS = re.compile(
     rf"|({_CHINESE_NAME})\s*版权所有"
 )
 _NOT_NAMES = re.compile(
-    r"首页|主页|返回|^home\b|版权|保留|所有|rights|reserved|政府|[委局厅部署院会]$|法院|大学|学院|学校|中学|小学|图书馆|博物馆"
-    r"|council|government|university|school|library|museum|church|society",
+    r"首页|主页|返回|^home\b|版权|保留|所有|rights|reserved|政府|[委局厅部署院会]$|法院|大学|学院|学校|中学|小学"
+    r"|馆|协会|学会|基金会|council|government|university|school|library|museum|church|society|club|trust\b|charity",
+    re.IGNORECASE,
+)
+_OFFICES = re.compile(
+    r"政府|[委局厅院]$|法院|大学|学院|中学|小学|馆$|协会|学会|基金会|\.gov|university|library|museum|church",
     re.IGNORECASE,
 )
 _HOSPITAL = re.compile("医院$")
@@ -95,6 +99,12 @@ def names(body: HtmlElement, row: Sequence[Block], title: str) -> Owner:
             pieces.update(short[at : at + _SHORTEST] for at in range(len(short) - _SHORTEST + 1))
     pieces = {piece for piece in pieces if not _GENERIC.search(piece) and piece not in own}
     return Owner(names=frozenset(full), pieces=frozenset(pieces))
+
+
+def is_office(title: str) -> bool:
+    """Whether a page's title ends with an office, a school or a museum: these invite people too."""
+    parts = [part.strip() for part in _PARTS.split(title) if part.strip()]
+    return any(_OFFICES.search(part) and not _HOSPITAL.search(part) for part in parts[1:])
 
 
 def _brand(name: str) -> str:

@@ -81,10 +81,10 @@ _INVITING = re.compile(
     re.IGNORECASE,
 )
 _BOASTS = re.compile(
-    r"我们|我院|我司|您|专业|品质|质量|服务|售后|客户|用户|患者|学员|信赖|信任|放心|满意|好评|欢迎|海量|领先|拥有|致力|坚持|始终"
-    r"|一直以来|多年|年来|经验|团队|工程师|技师|专家|自主|研发|采用|引进|荣获|认证|保障|优惠|免费|全网|最快|收藏|关注|助力|提供"
-    r"|\bwe\b|\bour\b|\byou(?:r|rs)?\b|years|experience|team|clients?|patients|customers|famil(?:y|ies)|homeowners|quality"
-    r"|professional|trusted|proudly|serv(?:e|es|ing|ice|ices)|committed|dedicated|follow|subscrib|reader|participant",
+    r"专业|品质|质量|服务|售后|客户|用户|患者|学员|信赖|信任|放心|满意|好评|欢迎|海量|领先|致力|匠心|用心"
+    r"|多年|年来|经验丰富|团队|工程师|技师|专家|自主|荣获|认证|保障|优惠|免费|全网|最快|收藏|关注|助力|您"
+    r"|\bexperienced?\b|\bteams?\b|\bclients?\b|\bpatients\b|\bhomeowners\b|\bquality\b|\bcovered by\b"
+    r"|\bprofessional|\btrusted\b|\bproudly\b|\bserv(?:e|es|ing|ices?)\b|\bcommitted\b|\bdedicated\b|\bfollow\b|\bsubscrib|\breaders\b|\bparticipant",
     re.IGNORECASE,
 )
 

@@ -96,6 +96,7 @@ def _line_place(block: Block) -> object:
 
 def judge_spam(row: list[Block], title: str) -> None:
     about = promotion.is_about(title)
+    invited = 0.4 if owner.is_office(title) else 1.0
     for block in row:
         if block.kind in ("pre", "row"):
             continue
@@ -105,10 +106,10 @@ def judge_spam(row: list[Block], title: str) -> None:
         elif spam.is_stuffed(block.text):
             block.notes.append("stuffed")
             block.score = min(block.score, 1.0) - 5.0
-        selling = 0.0 if about else promotion.weight(block.text, block.all.units)
+        selling = 0.0 if about else invited * promotion.weight(block.text, block.all.units)
         if selling and block.kind != "heading":
             block.notes.append(f"selling {selling:.1f}")
-            block.score = min(block.score, 1.0) - selling
+            block.score = min(block.score, 1.0 if invited == 1 else 6.0) - selling
         if block.kind != "heading" and promotion.echoes(block.text, title):
             block.notes.append("echo")
             block.score = min(block.score, 1.5) - 4.0

@@ -21,7 +21,11 @@ from qingyu.make.data.measures import words
 _MOST_BLOCKS = 4
 _MOST_SHARE = 0.3
 _MOST_UNITS = 130.0
-_OF_OFFICES = re.compile("政府|[委局厅部院]$|法院|学校|大学|中学|小学|gov|university|school")
+# Lines of an event: who announces one asks people to come.
+_EVENT = re.compile(
+    r"^.{0,6}(?:时间|地点|对象|方式|费用|日期)\s*[:：]|^(?:date|time|where|when|venue|place)\s*:",
+    re.IGNORECASE,
+)
 _BYLINE = re.compile(r"作者|文[/／|:：]|编辑|记者|撰文|\bby\b|posted|written|author", re.IGNORECASE)
 _NAME = re.compile(r"[\u4e00-\u9fff]{2,3}|[A-Z][a-z]+")
 _NOT_NAMES = words(
@@ -38,6 +42,8 @@ def without_tail(
     places = [i for i, keep in enumerate(kept) if keep and row[i].kind != "heading"]
     if len(places) < 4 or promotion.is_about(title) or not owner.is_kept(row):
         return kept
+    if sum(bool(_EVENT.search(row[place].text)) for place in places) >= 2:
+        return kept
     firm = owner.names(body, row, title)
     titled = next((i for i, block in enumerate(row) if "title" in block.notes), places[0])
     bylines = " ".join(
@@ -47,7 +53,7 @@ def without_tail(
     )
     whole = sum(row[place].plain.units for place in places)
     spent = 0.0
-    least = 3 if _OF_OFFICES.search(title) else 2
+    least = 3 if owner.is_office(title) else 2
     for place in reversed(places[-_MOST_BLOCKS:]):
         block = row[place]
         spent += block.plain.units
