@@ -40,9 +40,15 @@ _OFFICES = re.compile(
     r"政府|[委局厅院]$|法院|大学|学院|中学|小学|馆$|协会|学会|基金会|\.gov|university|library|museum|church",
     re.IGNORECASE,
 )
-_HOSPITAL = re.compile("医院$")
+_HOSPITAL = re.compile("(?:医院|门诊部?|诊所)$")
 _FIRM_ENDS = re.compile(
     r"(?:股份)?有限(?:责任)?公司.*$|集团$|公司$|,? (?:LLP|LLC|Inc|Ltd|Limited|Co|PLLC)\.?$"
+)
+_HOTLINE = re.compile(
+    r"(?:热线|咨询|订购|预约|报名|服务)(?:电话)?\s*[:：]?\s*[\d-]{7,}|400-?\d{3}|在线(?:咨询|预约|报名)"
+    r"|free (?:quote|estimate|consultation|case evaluation)|book (?:now|online)"
+    r"|call (?:now|us|today)",
+    re.IGNORECASE,
 )
 _GENERIC = re.compile("有限|公司|集团|科技|工程|官方|官网|网站|中心|服务|专业|厂家|批发|价格")
 _RUN = re.compile(f"[{IDEOGRAPHS}]+")
@@ -52,10 +58,12 @@ _SHORTEST = 4  # ideographs of a name that is not given in full
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """names: in lower case, in full; pieces: runs of four ideographs out of them."""
+    """names: in lower case, in full, and their beginnings that serve as brands; pieces: runs of
+    four ideographs out of them."""
 
     names: frozenset[str]
     pieces: frozenset[str]
+    sells: bool  # a company, by its name or by how it asks to be called
 
     def in_text(self, text: str) -> str:
         """The name a text has, in full or in short; "" for none."""
@@ -98,7 +106,9 @@ def names(body: HtmlElement, row: Sequence[Block], title: str) -> Owner:
         if chinese:
             pieces.update(short[at : at + _SHORTEST] for at in range(len(short) - _SHORTEST + 1))
     pieces = {piece for piece in pieces if not _GENERIC.search(piece) and piece not in own}
-    return Owner(names=frozenset(full), pieces=frozenset(pieces))
+    sells = any(_FIRM_ENDS.search(name) or _HOSPITAL.search(name) for name in found)
+    sells = sells or any(b.all.units < 60 and _HOTLINE.search(b.text) for b in row)
+    return Owner(names=frozenset(full), pieces=frozenset(pieces), sells=sells)
 
 
 def is_office(title: str) -> bool:
@@ -114,7 +124,8 @@ def _brand(name: str) -> str:
         known = len(name) >= 5 and not name.startswith(("中国", "全国"))
         return name[:3] if known else ""
     words = name.split()
-    return " ".join(words[:2]) if len(words) >= 3 and len(words[0]) > 3 else ""
+    many = 3 if words[1:2] in (["&"], ["and"]) else 2
+    return " ".join(words[:many]) if len(words) > many and len(words[0]) > 3 else ""
 
 
 def _rights(row: Sequence[Block]) -> Iterable[str]:

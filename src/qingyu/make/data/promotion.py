@@ -22,7 +22,7 @@ _APPEALS: dict[str, re.Pattern[str]] = {
             r"|\bour (?:team|experts?|company|technicians|staff|services|clients|plumbers|surgeons)\b|\bproud to (?:be|serve|offer|provide)\b|\bhelped (?:thousands|hundreds)|\bwe (?:offer|provide|speciali[sz]e|pride|serve|cover|are the)\b"
             r"|\b[\d,]+\+? (?:teams|customers|companies|businesses|users|clients|families) (?:use|trust|rely|have|love)"
             r"|\bour \w+s (?:have|are|can|will|know)\b|^serving \w|\b(?:serving|trusted|in business|established) .{0,60}since (?:19|20)\d\d\b|\b(?:in|at|visit) (?:my|our) (?:online )?(?:shop|store|showroom)\b"
-            r"|\bour (?:\w+,? (?:and )?){0,3}(?:team|experts?|attorneys?|lawyers?|dentists?|doctors?|office|firm|professionals|practice|clinic|staff)\b|\bproudly serv"
+            r"|\bour (?:\w+,? (?:and )?){0,3}(?:team|experts?|attorneys?|lawyers?|dentists?|doctors?|office|firm|professionals|practice|clinic|staff)\b|\bproudly \w+"
             r"|\b(?:experienced|dedicated|caring|skilled|friendly|qualified|knowledgeable|certified)(?: and \w+)? (?:\w+ ){0,2}(?:team|professionals|attorneys?|lawyers?|staff|technicians|dentists?)\b"
             r"|\b(?:for|with) (?:more than|over|nearly) \w+ years\b|\bha(?:ve|s) (?:been )?(?:represented|helped|served|helping|serving|creating)\b"
             r"|\b(?:leading|premier|trusted|top[- ]rated|best|number one|#1) [\w ]{0,30}(?:in|near|around|company|provider|specialists?)\b"
@@ -30,6 +30,8 @@ _APPEALS: dict[str, re.Pattern[str]] = {
         "offer": (
             r"专业(?:从事|生产|提供|承接|销售|定制|团队|的)|免费(?:试|咨询|上门|体验|报价|领取|设计)|价格(?:优惠|实惠|合理|低|公道|便宜)|质量(?:可靠|保证|好|过硬|上乘)"
             r"|优质(?:的)?(?:服务|产品)|性价比|一站式|量身(?:定制|打造)|随到随|常年(?:招|供|回收|销售|承接)|推荐(?:工作|就业)|包(?:教|学)会|厂家直销|现货|来样|定[做制]|起订量|货期|长期(?:高价)?(?:回收|收购|供应)|高价回收|现金结算|上门(?:服务|安装|回收)|批发|优惠活动|诚信(?:为本|经营)"
+            r"|特惠|全免|[减省降打].{0,4}[成折元]|满.{1,5}减"
+            r"|\bsave (?:up to )?\$?\d+|\d% (?:off|on)\b|\b(?:\d+[- ]year|lifetime) (?:warranty|guarantee)|^ask about our"
             r"|立减|减免|前[\d一二三四五六七八九十百]+名|获赠|赠送|免费(?:量|出|做|送|检测|办理|领)|[询次]免费|包赔|包过|口碑(?:最好|好)|合伙人|赞誉|首存|送彩金"
             r"|\bno credit card|\bfree (?:for \d+ days|trial)|\btry .{1,24} free\b|体验课|领取"
             r"|\bhalf[- ]price|\bdiscount|\bcoupon|\bpromo code|\bfully covered|\bfull value protection|\bno extra cost"
@@ -65,7 +67,9 @@ _PARTS = re.compile(r"\s*[_|｜–—»>【】]\s*|\s+[-·•]\s+|-")
 # Pages about the firm itself.
 _ABOUT = re.compile(r"简介|关于|介绍|概况|\babout\b|who we are", re.IGNORECASE)
 # "晨光网6月18日电（记者" names the site, and begins the report.
-_REPORTS = re.compile(r"\d{1,2}日(?:电|讯)|记者|通讯员|本报讯|\breported?\b|\btold\b")
+_REPORTS = re.compile(
+    r"\d{1,2}日(?:电|讯)|记者|通讯员|本报讯|表示|告诉|介绍说|[“”]|\breported?\b|\btold\b|\bsa(?:id|ys)\b"
+)
 
 # Of whoever writes, to whoever has read.
 _THANKS = re.compile(
@@ -82,7 +86,7 @@ _INVITING = re.compile(
 )
 _BOASTS = re.compile(
     r"专业|品质|质量|服务|售后|客户|用户|患者|学员|信赖|信任|放心|满意|好评|欢迎|海量|领先|致力|匠心|用心"
-    r"|多年|年来|经验丰富|团队|工程师|技师|专家|自主|荣获|认证|保障|优惠|免费|全网|最快|收藏|关注|助力|您"
+    r"|多年|年来|经验丰富|团队|工程师|技师|专家|自主|荣获|认证|保障|优惠|特惠|实惠|全免|免费|全网|最快|收藏|关注|助力|您"
     r"|\bexperienced?\b|\bteams?\b|\bclients?\b|\bpatients\b|\bhomeowners\b|\bquality\b|\bcovered by\b"
     r"|\bprofessional|\btrusted\b|\bproudly\b|\bserv(?:e|es|ing|ices?)\b|\bcommitted\b|\bdedicated\b|\bfollow\b|\bsubscrib|\breaders\b|\bparticipant",
     re.IGNORECASE,

@@ -160,7 +160,8 @@ def judge_owner(row: list[Block], body: HtmlElement, title: str) -> None:
             for block in naming:
                 above = row[row.index(block) - 1]
                 headed = above.kind == "heading" or above.plain.units <= 6
-                if promotion.boasts(block.text) and block is not prose[0] and not headed:
+                speaks = promotion.boasts(block.text) or firm.sells
+                if speaks and block is not prose[0] and not headed:
                     block.notes.append("owner")
                     block.score = min(block.score, 1.0) - 5.0
         _judge_invitations(row)
