@@ -44,6 +44,9 @@ _HOSPITAL = re.compile("(?:医院|门诊部?|诊所)$")
 _FIRM_ENDS = re.compile(
     r"(?:股份)?有限(?:责任)?公司.*$|集团$|公司$|,? (?:LLP|LLC|Inc|Ltd|Limited|Co|PLLC)\.?$"
 )
+_SELLERS = re.compile(
+    r"(?:公司|集团|[厂店行社]|驾校|事务所|门诊部?|医院|诊所|装饰)$|\b(?:LLP|LLC|Inc|Ltd|Limited|Co|PLLC)\.?$"
+)
 _HOTLINE = re.compile(
     r"(?:热线|咨询|订购|预约|报名|服务)(?:电话)?\s*[:：]?\s*[\d-]{7,}|400-?\d{3}|在线(?:咨询|预约|报名)"
     r"|free (?:quote|estimate|consultation|case evaluation)|book (?:now|online)"
@@ -106,7 +109,7 @@ def names(body: HtmlElement, row: Sequence[Block], title: str) -> Owner:
         if chinese:
             pieces.update(short[at : at + _SHORTEST] for at in range(len(short) - _SHORTEST + 1))
     pieces = {piece for piece in pieces if not _GENERIC.search(piece) and piece not in own}
-    sells = any(_FIRM_ENDS.search(name) or _HOSPITAL.search(name) for name in found)
+    sells = any(_SELLERS.search(name) for name in found)
     sells = sells or any(b.all.units < 60 and _HOTLINE.search(b.text) for b in row)
     return Owner(names=frozenset(full), pieces=frozenset(pieces), sells=sells)
 
