@@ -12,8 +12,8 @@ from qingyu.make.data.decoding import decode
 from qingyu.make.data.main_text import extract
 from tests.make.marked_pages import HELD_OUT, TUNED, compare, read
 
-# Fields of a ticket, what is said of an author and of a site in a sentence or two: taken for text.
-HARD = {"en_bug_tracker": 0.35, "en_column_sidebar_promos": 0.2, "zh_tech_forum_answer": 0.15}
+# Fields of a ticket, and what is said of a site in a sentence: taken for text.
+HARD = {"en_bug_tracker": 0.35, "zh_tech_forum_answer": 0.15}
 
 
 def shares(paths: list[Path]) -> tuple[float, float]:
@@ -39,7 +39,7 @@ def test_pages_it_was_not_tuned_on() -> None:
     """What docs/data.md says of them, and no less."""
     kept, unwanted = shares(HELD_OUT)
     assert kept >= 0.95
-    assert unwanted <= 0.10
+    assert unwanted <= 0.03
 
 
 @pytest.mark.parametrize("path", TUNED, ids=lambda path: path.stem)
@@ -81,6 +81,38 @@ def test_hidden_text_is_not_text() -> None:
 def test_a_rule_that_hides_everything_is_not_believed() -> None:
     page = f"<style>#main{{display:none}}</style><body><div id=main>{PARAGRAPHS}</div></body>"
     assert "雾还没有散" in extract(page).text
+
+
+FIRM = "<p>云岭造船厂 版权所有 电话：0000-00000000</p>"
+
+
+def test_a_firm_that_speaks_of_itself_is_not_text() -> None:
+    within = "<p>云岭造船的木船采用三年以上的老料，经得起风浪，深受船家喜爱。</p>"
+    end = "<p>想订船的朋友，欢迎随时来厂里看看，春节前下单有优惠。</p>"
+    title = "<title>雾中的渡口-云岭造船厂</title>"
+    first, *others = PARAGRAPHS.split("</p>")
+    text = extract(
+        f"{title}<body><div>{first}</p>{within}{'</p>'.join(others)}{end}</div>{FIRM}"
+    ).text
+    assert "雾还没有散" in text
+    assert "老料" not in text
+    assert "优惠" not in text
+
+
+def test_an_event_may_invite() -> None:
+    event = "<p>时间：六月八日下午</p><p>地点：三楼报告厅</p><p>讲座免费，欢迎广大读者参加。</p>"
+    page = f"<title>听河-滨江图书馆</title><body><div>{PARAGRAPHS}{event}</div>登录 版权所有</body>"
+    assert "欢迎广大读者参加" in extract(page).text
+
+
+def test_what_is_said_of_the_author_at_the_end_is_not_text() -> None:
+    page = (
+        f"<title>雾</title><body><h1>雾</h1><p>作者：许见山</p><div>{PARAGRAPHS}<p>第二天，河面上又起了雾。</p>"
+        "<p>许见山，船工，写过两本关于河的书，现在住在下游的镇上。</p></div></body>"
+    )
+    text = extract(page).text
+    assert "雾还没有散" in text
+    assert "船工" not in text
 
 
 def test_order_and_lines_are_the_page_s() -> None:

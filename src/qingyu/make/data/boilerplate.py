@@ -14,6 +14,7 @@ import re
 from lxml.html import HtmlElement
 
 from qingyu.make.data.measures import words
+from qingyu.make.data.stock_lines import is_stock_line
 
 # Names in class and id. An element of these is doubted unless it holds most of the prose.
 FURNITURE_NAMES = words(
@@ -33,6 +34,7 @@ FURNITURE_NAMES = words(
     " search searchbar searchbox subscribe subscription newsletter cookie cookies consent gdpr"
     " popup modal overlay tooltip toast lightbox qrcode ewm erweima backtop gotop"
     " toc catalog-nav directory vote votes digg rating ratings stars"
+    " tuiguang guanggao rate ratl cta call-to-action tagline slogan site-description site-title pstatus statement app-qrcode"
     " byline meta info-bar postmeta post-meta entry-meta article-meta article-info source-info"
     " dateline author-box authorbox bio signature sign signatures"
     " disclaimer shengming notice-bar editor zebian edit-link editsection mw-editsection"
@@ -97,6 +99,11 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
         (r"this (?:entry|post) was (?:posted|written)|filed under|follow any (?:responses|comments)|\btrackbacks?\b|mailing list|off your first|stay in touch|materials provided by", 5),
         (r"^(?:\S{1,5}\s?[(（\[]\d+[)）\]]\s*)+$", 4),
         (r"^(?:推荐|主营|热销|主要|热门)(?:产品|业务|商品|服务|项目)\s*[:：]|\d+\s*位网友|网友(?:发表|评论)|^.{1,14}\s(?:19|20)\d\d-\d\d?-\d\d?[\s\d:：]*[:：]", 4.5),
+        (r"CTRL\s?\+\s?D|收藏夹|请(?:大家)?收藏[:：]|更新速度|(?:全文|本文)(?:共|约).{0,8}字|阅读(?:时间|需要?|大?约).{0,8}分钟", 5),
+        (rf"{_DATE}\s*[·|•]\s*\d+ min|^(?:发布|更新|发表)时间\s*[:：]|(?:领域|优质|原创).{{0,6}}(?:创作者|作者|答主)", 5),
+        (r"^[（(【\[](?:本报|本网|见习|首席|特约)?(?:记者|通讯员|文|图|整理|供稿|撰稿).{0,40}[)）\]】]$|(?:门诊|坐诊|出诊)时间\s*[:：]|^(?:©|\(c\) )|^往期(?:精彩|回顾|推荐)|^(?:文案|插画|排版|策划|监制|统筹|设计|配图|校对)\s*[|｜/:：]", 5),
+        (r"^(?:文章|内容|信息)?(?:源自|出自)\s*[:：]|^[（(【\[]?作者(?:系|为|单位|是)|^contact (?:the (?:writer|author|reporter)|[A-Z]\w+ [A-Z]\w+) (?:at|on|by)\b|download our (?:\w+ )?app|breaking (?:news )?alerts", 5),
+        (r"^last edited by|^本帖最后由|^(?:评分)?参与人数|^(?:查看)?全部评分|^.{1,30} wrote:$|^photo(?:graph)? (?:by|credit|courtesy)|(?:staff|file) photo\b", 5),
         # ways about
         (rf"{_LABEL}(?:设为首页|加入收藏|收藏本[站页]|返回顶部|回到顶部|回顶部|关于我们|联系我们|返回首页|网站首页"
          r"|友情链接|合作伙伴|网站导航|手机版|电脑版|无障碍)", 4),
@@ -134,9 +141,20 @@ _PATTERNS: list[tuple[re.Pattern[str], float]] = [
     ]
 ]  # fmt: skip
 
+# What buttons say. A line of little else is a row of buttons, in whatever order.
+_BUTTONS = re.compile(
+    r"评论|分享|举报|反馈|收藏|点赞|[已赞踩]过|回复|收起|展开|关注(?:问题|她|他|TA)?|提问|私信|写回答|我来答|邀请回答|追加酬金|打赏|转发|转载|复制链接|纠错|打印|下载"
+    r"|有用|没用|支持|反对|引用|编辑|删除|查看|更多|登录|注册|订阅|投诉|喜欢|推荐|向TA|加好友|发消息|顶端"
+    r"|\b(?:share|reply|report|like|follow|print|save|e-?mail|comments?|tweet|pin|bookmark|flag|edit|copy link|quote|upvote|download|log in|sign up|subscribe)\b",
+    re.IGNORECASE,
+)
+
 # What begins so is of the site, however long.
 _OPENINGS = re.compile(
-    r"^[（(【\[*※★]?\s*(?:免责|版权|特别|郑重|网站|本站|法律|转载)(?:声明|说明|提示)|^声明\s*[:：]|^(?:disclaimer|copyright notice|about the author)\b"
+    r"^[（(【\[*※★]?\s*(?:作者(?:简介|介绍)|关于作者|原标题|图片(?:来源|均|来自))"
+    r"|\b(?:this|the|my) (?:post|page|article|site|blog)s? .{0,20}(?:affiliate )?links\b|\b(?:earn|get) a (?:small )?commission"
+    r"|\bfor (?:general )?information(?:al)? purposes only\b|\bnot (?:constitute|be (?:taken|construed) as) (?:an? )?(?:\w+ )?(?:advice|relationship)"
+    r"|^[（(【\[*※★]?\s*(?:免责|版权|特别|郑重|网站|本站|法律|转载)(?:声明|说明|提示)|^声明\s*[:：]|^(?:disclaimer|copyright notice|about the author)\b"
     r"|^(?:this|the) (?:post|page|article|site|website) (?:may |might )?(?:contains?|includes?|uses?) (?:affiliate|cookies|sponsored)",
     re.IGNORECASE,
 )
@@ -209,8 +227,10 @@ def weight(text: str, size: float, *, dated: bool = True) -> float:
         if found:
             sure = max(sure, points)
             hits += min(found, 3)
-    if _OPENINGS.search(text):
+    if _OPENINGS.search(text) or _is_buttons(text):
         return 5.0
+    if is_stock_line(text, size):
+        return 5.5
     if len(_CONTACTS.findall(text)) >= 2 and not text.rstrip().endswith("。"):
         return 5.0
     if size < 18 and _ADDRESS.search(text) and not text.rstrip().endswith(("。", "：", ":")):
@@ -221,6 +241,12 @@ def weight(text: str, size: float, *, dated: bool = True) -> float:
         sure = min(6.0, sure + 0.7 * (hits - 1))
     room = 30.0 * min(hits, 3)
     return sure * min(1.0, room / max(size, 1.0))
+
+
+def _is_buttons(text: str) -> bool:
+    found = _BUTTONS.findall(text) if len(text) < 80 else []
+    left = len(re.sub(r"[\W\d]", "", _BUTTONS.sub("", text)))
+    return len(found) >= 2 and left <= sum(map(len, found))
 
 
 def _dated(text: str, size: float) -> float:
@@ -274,7 +300,7 @@ def is_furniture(element: HtmlElement) -> bool:
     if element.tag in _FURNITURE_TAGS or element.get("role") in _FURNITURE_ROLES:
         return True
     found = names(element)
-    return not FURNITURE_NAMES.isdisjoint(found) and "content" not in found
+    return not FURNITURE_NAMES.isdisjoint(found) and found.isdisjoint(("content", "rich"))
 
 
 def is_comments(element: HtmlElement) -> bool:

@@ -63,6 +63,7 @@ def parse(text: str) -> HtmlElement | None:
 
 def _prune(body: HtmlElement, rules: set[str]) -> None:
     doomed: list[HtmlElement] = []
+    hidden_texts: list[str] = []
     by_rule: list[HtmlElement] = []
     for element in body.iter():
         if element is body:
@@ -74,12 +75,16 @@ def _prune(body: HtmlElement, rules: set[str]) -> None:
             or _is_mark(element)
         ):
             doomed.append(element)
+            if element.tag in ("div", "p", "span", "ul", "marquee", "font"):
+                hidden_texts.append(" ".join(element.itertext())[:2000])
         elif element.get("aria-hidden") == "true" or (
             rules and not rules.isdisjoint(_selectors(element))
         ):
             by_rule.append(element)
     for element in doomed:
         _remove(element)
+    # What a page hides tells what it was stuffed with; `owner` compares.
+    body.set("data-hidden-text", " ".join(" ".join(hidden_texts).split())[:20_000])
     if not by_rule:
         return
     hidden = sum(_prose(element) for element in by_rule if _attached(element, body))

@@ -31,11 +31,13 @@ from qingyu.make.data.places import (
 from qingyu.make.data.scores import (
     draw_together,
     judge_captions,
+    judge_owner,
     judge_repeats,
     judge_spam,
     own_score,
     see_verse,
 )
+from qingyu.make.data.tail import without_tail
 
 # Price of a change from furniture to text or back.
 _CHANGE = 1.1
@@ -66,6 +68,7 @@ def choose(body: HtmlElement, title: str) -> list[Block]:
         return []
     score(row, body, title)
     kept = smooth(row)
+    kept = without_tail(row, kept, body, title)
     kept = _with_headings(row, kept)
     chosen = [block for block, keep in zip(row, kept, strict=True) if keep]
     return chosen if _is_text(chosen, row) else []
@@ -85,6 +88,7 @@ def score(row: list[Block], body: HtmlElement, title: str) -> None:
         block.score = own_score(block)
     see_verse(row)
     judge_spam(row, title)
+    judge_owner(row, body, title)
     judge_repeats(row)
     judge_names(row, body)
     judge_teasers(row, title)

@@ -50,6 +50,10 @@ _FUNCTION_WORDS = words(
 )
 
 
+def is_function_word(word: str) -> bool:
+    return word in _FUNCTION_WORDS
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measure:
     """units: size; marks: punctuation of sentences; share: function words of all, 0 to 1;

@@ -21,6 +21,7 @@ from qingyu.make.data.scores import good, kind
 
 _BOXES = frozenset(("sidebar", "side", "label", "labels", "next", "path", "location"))
 _HOME = re.compile(r"^(?:https?://[^/]+)?/?(?:(?:index|default|home)\.\w+)?$|^\./?$")
+_TITLES = frozenset(("title", "tit", "bt", "biaoti", "headline", "subject"))
 _TITLE_PARTS = re.compile(r"\s*[_|｜–—»>]\s*|\s+[-·•:]\s+|-(?=[^\s-]+$)|-")
 
 
@@ -258,9 +259,14 @@ def raise_title(row: list[Block], region: HtmlElement, title: str) -> None:
         else:
             points -= (1.5 if squeezed in chief and len(squeezed) > 7 else 4.0) * linked
         if any(note.startswith("named") for note in block.notes):
-            points -= 1
+            points -= 2.5
+        if named and squeezed in whole:
+            points += min(2.0, 3 * len(squeezed) / len(whole))
+        points += 1.0 * (block.element in within and named)
         if points > 1 and points >= rank:
             best, rank = place, points
+    if best is None:
+        best = _by_its_looks(row, first)
     if best is None or units("".join(b.text for b in row[best + 1 : first])) > 250:
         return
     row[best].notes.append("title")
@@ -273,6 +279,23 @@ def raise_title(row: list[Block], region: HtmlElement, title: str) -> None:
             block.score = max(0.4, own)
         elif own > 1.5:
             block.score = own
+
+
+def _by_its_looks(row: list[Block], first: int) -> int | None:
+    """A line set in the middle, or called a title, a little above the text: pages whose title was
+    written over by somebody else have no other."""
+    for place in range(first - 1, max(-1, first - 4), -1):
+        block = row[place]
+        if block.notes:
+            continue
+        centred = block.element.get("align") == "center" or re.search(
+            r"text-align:\s*center", block.element.get("style") or ""
+        )
+        called = not _TITLES.isdisjoint(boilerplate.names(block.element))
+        size = block.all.units
+        if (centred or called) and not block.links and 4 <= size <= 45 and not block.plain.ends:
+            return place
+    return None
 
 
 def _leads_home(element: HtmlElement) -> bool:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from lxml.html import HtmlElement
 
-from qingyu.make.data import boilerplate, promotion, spam
+from qingyu.make.data import boilerplate, owner, promotion, spam
 from qingyu.make.data.blocks import Block
 
 # Short and meant to be: no captions of posts.
@@ -96,6 +96,7 @@ def _line_place(block: Block) -> object:
 
 def judge_spam(row: list[Block], title: str) -> None:
     about = promotion.is_about(title)
+    invited = 0.4 if owner.is_office(title) else 1.0
     for block in row:
         if block.kind in ("pre", "row"):
             continue
@@ -105,10 +106,10 @@ def judge_spam(row: list[Block], title: str) -> None:
         elif spam.is_stuffed(block.text):
             block.notes.append("stuffed")
             block.score = min(block.score, 1.0) - 5.0
-        selling = 0.0 if about else promotion.weight(block.text, block.all.units)
+        selling = 0.0 if about else invited * promotion.weight(block.text, block.all.units)
         if selling and block.kind != "heading":
             block.notes.append(f"selling {selling:.1f}")
-            block.score = min(block.score, 2.5) - selling
+            block.score = min(block.score, 1.0 if invited == 1 else 6.0) - selling
         if block.kind != "heading" and promotion.echoes(block.text, title):
             block.notes.append("echo")
             block.score = min(block.score, 1.5) - 4.0
@@ -116,6 +117,7 @@ def judge_spam(row: list[Block], title: str) -> None:
         if found >= 3 or (found == 2 and block.all.units < 60):
             block.notes.append("trades")
             block.score -= 4.0
+    _judge_trades(row)
     for lines in runs(row):
         if len(lines) >= 3 and spam.is_keyword_list(" | ".join(one.text for one in lines)):
             for block in lines:
@@ -126,11 +128,73 @@ def judge_spam(row: list[Block], title: str) -> None:
         if block.kind != "heading" and promotion.names_site(block.text, sites):
             tempted = bool(promotion.appeals(block.text)) or boilerplate.weight(block.text, 0) > 0
             block.notes.append("names the site")
-            block.score = min(block.score, 3.0) - 5.0 if tempted else block.score - 1.5
+            block.score = min(block.score, 1.0) - 5.0 if tempted else block.score - 1.5
     long = [b for b in row if b.all.units >= 25 and b.kind not in ("pre", "row")]
     for number in spam.templated([block.text for block in long]):
         long[number].notes.append("templated")
         long[number].score = min(long[number].score, 1.0) - 4.0
+
+
+def _judge_trades(row: list[Block]) -> None:
+    """A paragraph that offers what spammers trade in, where hardly another speaks of it."""
+    long = [b for b in row if b.plain.units >= 15 and b.plain.marks and b.kind != "pre"]
+    prose = [(spam.trades(block.text), block) for block in long]
+    if sum(found > 0 for found, _ in prose) > max(1, 0.4 * len(prose)):
+        return
+    for found, block in prose:
+        if found >= 2 and (block.links or promotion.boasts(block.text)):
+            block.notes.append("trades alone")
+            block.score = min(block.score, 1.0) - 5.0
+
+
+def judge_owner(row: list[Block], body: HtmlElement, title: str) -> None:
+    """Prose that names the firm among prose that does not, or has the words the page is stuffed
+    with and the rest has not."""
+    prose = [block for block in row if good(block) and block.plain.units >= 10]
+    if len(prose) < 3:
+        return
+    if owner.is_kept(row) and not promotion.is_about(title):
+        firm = owner.names(body, row, title)
+        naming = [b for b in prose if firm.in_text(b.text) and not promotion.reports(b.text)]
+        if len(naming) <= max(2, 0.3 * len(prose)):
+            for block in naming:
+                above = row[row.index(block) - 1]
+                headed = above.kind == "heading" or above.plain.units <= 6
+                speaks = promotion.boasts(block.text) or firm.sells
+                if speaks and block is not prose[0] and not headed:
+                    block.notes.append("owner")
+                    block.score = min(block.score, 1.0) - 5.0
+        _judge_invitations(row)
+    stuffed = owner.stuffing(body, row)
+    shares = [(owner.pushed(block.text, stuffed), block) for block in prose]
+    usual = sorted(share for share, _ in shares)[len(shares) // 2]
+    for share, block in shares:
+        if (
+            promotion.boasts(block.text)
+            and share > 0.035
+            and share > 4 * usual
+            and block.plain.units >= 20
+        ):
+            block.notes.append("pushed")
+            block.score = min(block.score, 1.0) - 5.0
+
+
+def _judge_invitations(row: list[Block]) -> None:
+    """What stands below "Our strengths" or "Looking for a plumber in Millbrook?"."""
+    for place, heading in enumerate(row):
+        if heading.kind != "heading" or heading.level < 2 or not promotion.invites(heading.text):
+            continue
+        below = []
+        for block in row[place + 1 : place + 9]:
+            if block.kind == "heading":
+                break
+            below.append(block)
+        if not any(promotion.appeals(block.text) for block in below):
+            continue
+        for block in (heading, *below):
+            if block is heading or block.all.units < 25 or promotion.boasts(block.text):
+                block.notes.append("invites")
+                block.score = min(block.score, 1.0) - 5.0
 
 
 def judge_repeats(row: list[Block]) -> None:

@@ -25,8 +25,10 @@ _WORD = re.compile(r"[a-z0-9]+", re.IGNORECASE)
 # Trades that live on spam; several of them at once are no coincidence.
 _TRADES = re.compile(
     "博彩|彩票|时时彩|六合彩|百家乐|老虎机|棋牌|娱乐城|赌场|赌球|投注|体彩|下注|真人视讯|澳门新?葡京|电子游艺|时时彩|pk10"
-    "|私服|代开|发票|办证|刻章|代孕|催情|春药|迷药|一夜情|成人(?:视频|电影|小说|网)|无码|有码|av在线|情色|激情|三级片|黄色|裸聊|约炮|援交"
+    "|私服|特码|开奖|荷官|首存|送彩金|轮盘|骰宝|太阳城|彩民|炸金花|返水|电子竞技平台|线上娱乐|娱乐平台|代开|发票|办证|刻章|代孕|催情|春药|迷药|一夜情|成人(?:视频|电影|小说|网)|无码|有码|av在线|情色|激情|三级片|黄色|裸聊|约炮|援交"
     "|小额贷款|套现|黑客|外挂|刷单|刷钻|seo优化|快排|泛目录|站群"
+    r"|erectile|levitra|propecia|tramadol|xanax|online pharmacy|canadian pharmacy"
+    r"|without prescription|no prescription|no rx\b"
     "|casino|poker|slots?|betting|viagra|cialis|payday loans?|replica|escort|porn|xxx",
     re.IGNORECASE,
 )
@@ -127,6 +129,11 @@ def _covered(text: str, size: int) -> bool:
 def trades(text: str) -> int:
     """How many different trades of spammers a text names."""
     return len({found.lower() for found in _TRADES.findall(text)})
+
+
+def num_trades(text: str) -> int:
+    """How often a text names such trades."""
+    return len(_TRADES.findall(text))
 
 
 def templated(texts: Sequence[str], *, least: int = 3, limit: int = 400) -> set[int]:
