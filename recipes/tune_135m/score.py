@@ -63,7 +63,9 @@ def main() -> None:
         rows.append((kind if kind != "same" else "nothing to change", {"kind": kind}))
     for title, where in rows:
         count = sum(all(case[key] == value for key, value in where.items()) for case in cases)
-        print(f"| {title} | {count} |", " | ".join(share(a, **where) for a in results.values()), "|")
+        print(
+            f"| {title} | {count} |", " | ".join(share(a, **where) for a in results.values()), "|"
+        )
     for name, answers in results.items():
         wrong = [one for one in answers if not one["right"]]
         print(f"\n{name}: {len(wrong)} wrong;", dict(Counter(one["kind"] for one in wrong)))

@@ -4,7 +4,7 @@
     english(30_050)              "thirty thousand and fifty"
     say("zh", "time", random)    Said(spoken="下午三点一刻", written="下午3:15")
 
-What is not read in one way only is read in several, at random: 二百 and 两百, with "and" or without.
+What can be read in several ways is, at random: 二百 and 两百, with "and" or without.
 """
 
 from __future__ import annotations
@@ -14,18 +14,47 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 DIGITS = "零一二三四五六七八九"
-ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-    " sixteen seventeen eighteen nineteen"
-).split()
-TENS = "ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS = ["ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth",
     "nine": "ninth", "twelve": "twelfth",
 }  # fmt: skip
-MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 
 
 @dataclass(frozen=True)
@@ -127,10 +156,18 @@ def zh_percent(draw: random.Random) -> Said:
 
 
 def zh_time(draw: random.Random) -> Said:
-    hour, minute = draw.randint(1, 12), draw.choice([0, 15, 30, 45, *range(5, 60, 5), draw.randrange(1, 60)])
+    hour, minute = (
+        draw.randint(1, 12),
+        draw.choice([0, 15, 30, 45, *range(5, 60, 5), draw.randrange(1, 60)]),
+    )
     part = draw.choice(["早上", "上午", "下午", "晚上", ""])
     said = "两" if hour == 2 else chinese(hour)
-    tails = {0: ["", "整"], 15: ["一刻", "十五", "十五分"], 30: ["半", "三十", "三十分"], 45: ["三刻", "四十五"]}
+    tails = {
+        0: ["", "整"],
+        15: ["一刻", "十五", "十五分"],
+        30: ["半", "三十", "三十分"],
+        45: ["三刻", "四十五"],
+    }
     if minute < 10 and minute:
         tail = f"零{DIGITS[minute]}{draw.choice(['', '分'])}"
     else:
@@ -214,19 +251,26 @@ def en_percent(draw: random.Random) -> Said:
 
 
 def en_time(draw: random.Random) -> Said:
-    hour, minute = draw.randint(1, 12), draw.choice([0, 15, 30, 45, *range(5, 60, 5), draw.randrange(1, 60)])
+    hour, minute = (
+        draw.randint(1, 12),
+        draw.choice([0, 15, 30, 45, *range(5, 60, 5), draw.randrange(1, 60)]),
+    )
     part = draw.choice([" in the morning", " in the evening", ""])
     before = ONES[hour % 12 + 1]
     ways = [f"{ONES[hour]} {f'oh {ONES[minute]}' if minute < 10 else english(minute)}"]
     if minute == 0:
         ways = [f"{ONES[hour]} o'clock"]
     elif minute in (15, 45):
-        ways.append(f"quarter {'past' if minute == 15 else 'to'} {ONES[hour] if minute == 15 else before}")
+        ways.append(
+            f"quarter {'past' if minute == 15 else 'to'} {ONES[hour] if minute == 15 else before}"
+        )
     elif minute == 30:
         ways.append(f"half past {ONES[hour]}")
     elif minute % 5 == 0:
         ways.append(
-            f"{english(minute)} past {ONES[hour]}" if minute < 30 else f"{english(60 - minute)} to {before}"
+            f"{english(minute)} past {ONES[hour]}"
+            if minute < 30
+            else f"{english(60 - minute)} to {before}"
         )
     return Said(draw.choice(ways) + part, f"{hour}:{minute:02}{part}")
 
@@ -248,7 +292,9 @@ def en_duration(draw: random.Random) -> Said:
 
 def en_date(draw: random.Random) -> Said:
     month, day = draw.choice(MONTHS), draw.randint(1, 28)
-    spoken = draw.choice([f"{month} {english_ordinal(day)}", f"the {english_ordinal(day)} of {month}"])
+    spoken = draw.choice(
+        [f"{month} {english_ordinal(day)}", f"the {english_ordinal(day)} of {month}"]
+    )
     return Said(spoken, f"{month} {day}")
 
 

@@ -70,7 +70,11 @@ def testing(sentences: dict[str, Any]) -> list[dict[str, Any]]:
                     found: dict[str, str] = {}
                     while len(found) < TEST_OF_A_KIND // 2:
                         spoken, written = draw_pair(
-                            sentences[language][kind][where], language, kind, testing=True, draw=draw
+                            sentences[language][kind][where],
+                            language,
+                            kind,
+                            testing=True,
+                            draw=draw,
                         )
                         found.setdefault(spoken, written)
                     pairs = list(found.items())
@@ -82,7 +86,9 @@ def testing(sentences: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def write(path: Path, rows: list[Any]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
     print(f"{path.name}: {len(rows)}")
 
 

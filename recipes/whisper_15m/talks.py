@@ -73,12 +73,16 @@ def commands(folder: Path) -> Iterator[tuple[str, str]]:
     """(command, what it does), of Chinese manual pages."""
     for path in sorted(folder.glob("man[18]/*.gz")):
         text = gzip.decompress(path.read_bytes()).decode("utf-8", errors="replace")
-        found = re.search(r'^\.SH\s+"?(?:NAME|名称|名字|NAME\(名称\))"?\s*\n(?:\.\w.*\n)*(.+)', text, re.MULTILINE)
+        found = re.search(
+            r'^\.SH\s+"?(?:NAME|名称|名字|NAME\(名称\))"?\s*\n(?:\.\w.*\n)*(.+)', text, re.MULTILINE
+        )
         if not found:
             continue
         line = re.sub(r"\\f.|\\s-?\d|\\&|\"", "", found[1]).replace("\\-", "-")
         name, _, about = line.partition(" - ")
-        if re.fullmatch(r"[a-z0-9.+-]{1,16}", name.strip()) and re.search(r"[\u4e00-\u9fff]{3}", about):
+        if re.fullmatch(r"[a-z0-9.+-]{1,16}", name.strip()) and re.search(
+            r"[\u4e00-\u9fff]{3}", about
+        ):
             yield name.strip(), about.strip().rstrip("。.")
 
 
@@ -103,7 +107,9 @@ def main() -> None:
     articles = []
     for start in range(0, len(entries), 12):
         paragraphs = [
-            " ".join([f"{word.capitalize()} ({kind}): {sentence(meaning)}", *map(sentence, examples)])
+            " ".join(
+                [f"{word.capitalize()} ({kind}): {sentence(meaning)}", *map(sentence, examples)]
+            )
             for word, kind, meaning, examples in entries[start : start + 12]
         ]
         articles.append({"text": "\n\n".join(paragraphs)})

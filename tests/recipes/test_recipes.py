@@ -29,7 +29,8 @@ def module(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
     sys.path.insert(0, str(path.parent))
     try:
         spec = importlib.util.spec_from_file_location(f"recipe_{path.parent.name}", path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         loaded = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = loaded
         spec.loader.exec_module(loaded)
@@ -98,7 +99,8 @@ def test_what_is_said_is_what_is_written(module: ModuleType) -> None:
         assert minutes(said.spoken) == said.written
         said = module.say("en", "fraction", draw)
         above, below = map(int, said.written.split("/"))
-        assert 0 < above < below and said.spoken.endswith("s") == (above > 1)
+        assert 0 < above < below
+        assert said.spoken.endswith("s") == (above > 1)
 
 
 def from_chinese(text: str) -> int:
@@ -115,10 +117,29 @@ def from_chinese(text: str) -> int:
 
 
 def minutes(text: str) -> str:
-    names = (
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen twenty"
-    ).split()
+    names = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
+    ]
     values = {name: value for value, name in enumerate(names)}
     values |= {"thirty": 30, "forty": 40, "fifty": 50, "quarter": 15, "half": 30, "oh": 0}
     tail = ""
@@ -154,9 +175,11 @@ def test_no_number_of_the_test_is_trained_on(module: ModuleType) -> None:
 
 
 WORDNET = {
-    "index.sense": "lamp%1:06:00:: 00000010 1 5\nrun%2:38:00:: 00000020 1 9\nrare%3:00:00:: 00000030 1 0\n",
-    "data.noun": "  licence\n00000010 06 n 01 lamp 0 000 | a source of light; \"the lamp is on\"  \n",
-    "data.verb": "00000020 38 v 01 run 0 000 01 + 02 00 | move fast; \"Don't run\"; \"he ran\"\n",
+    "index.sense": "lamp%1:06:00:: 00000010 1 5\n"
+    "run%2:38:00:: 00000020 1 9\n"
+    "rare%3:00:00:: 00000030 1 0\n",
+    "data.noun": '  licence\n00000010 06 n 01 lamp 0 000 | a source of light; "the lamp is on"  \n',
+    "data.verb": '00000020 38 v 01 run 0 000 01 + 02 00 | move fast; "Don\'t run"; "he ran"\n',
     "data.adj": "00000030 00 a 01 rare 0 000 | not common\n",
     "data.adv": "",
 }
@@ -170,7 +193,8 @@ def test_words_poems_and_commands_are_found(module: ModuleType, tmp_path: Path) 
         ("run", "verb", "move fast", ["Don't run", "he ran"]),
         ("lamp", "noun", "a source of light", ["the lamp is on"]),
     ]
-    poem = "\x1b[32m《静夜思》\x1b[m\n\x1b[33m作者：李白\x1b[m\n床前明月光，疑是地上霜。\n%\n不是诗\n%\n"
+    poem = "\x1b[32m《静夜思》\x1b[m\n\x1b[33m作者：李白\x1b[m\n床前明月光，疑是地上霜。\n"
+    poem += "%\n不是诗\n%\n"
     (tmp_path / "tang300").write_text(poem, encoding="utf-8")
     (tmp_path / "song100").write_text("", encoding="utf-8")
     assert list(module.poems(tmp_path)) == [("静夜思", "李白", "床前明月光，疑是地上霜。")]
