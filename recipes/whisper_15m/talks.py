@@ -31,26 +31,29 @@ def files_of(spec: str) -> Path:
 
 
 def words(folder: Path) -> Iterator[tuple[str, str, str, list[str]]]:
-    """(word, noun | verb | adj | adv, explanation, examples), the commonest words first."""
-    counts: dict[tuple[str, str], int] = {}
-    for line in (folder / "index.sense").read_text(encoding="ascii").splitlines():
-        key, offset, sense, count = line.split()
-        word, _, numbers = key.partition("%")
-        if sense == "1" and "_" not in word and int(count):
-            counts[(word, f"{numbers[0]}{offset}")] = int(count)
-    names = {"1": "noun", "2": "verb", "3": "adj", "4": "adv"}
-    glosses: dict[str, str] = {}
-    for number, name in names.items():
-        for line in (folder / f"data.{name}").read_text(encoding="latin-1").splitlines():
+    """(word, noun | verb | adj | adv, explanation, examples) of the words that WordNet's authors
+    met in texts, those with many senses first: they are the common ones."""
+    found = []
+    glosses: dict[tuple[str, str], str] = {}
+    for kind in ("noun", "verb", "adj", "adv"):
+        for line in (folder / f"index.{kind}").read_text(encoding="latin-1").splitlines():
+            if line.startswith(" "):  # the licence
+                continue
+            word, _, count, pointers, *rest = line.split()
+            met = int(rest[int(pointers) + 1])
+            if met and word.isalpha():
+                found.append((-met, word, kind, rest[int(pointers) + 2]))
+            assert len(rest) == int(pointers) + 2 + int(count), line
+        for line in (folder / f"data.{kind}").read_text(encoding="latin-1").splitlines():
             head, _, gloss = line.partition(" | ")
             if head[:8].isdigit():
-                glosses[number + head[:8]] = gloss.strip()
-    for word, place in sorted(counts, key=lambda one: (-counts[one], one)):
-        parts = glosses.get(place, "").split("; ")
+                glosses[kind, head[:8]] = gloss.strip()
+    for _, word, kind, place in sorted(found):
+        parts = glosses[kind, place].split("; ")
         meaning = "; ".join(one for one in parts if not one.startswith('"'))
         examples = [one.strip('" ') for one in parts if one.startswith('"')]
         if meaning:
-            yield word, names[place[0]], meaning, examples
+            yield word, kind, meaning, examples
 
 
 def sentence(text: str) -> str:

@@ -175,12 +175,13 @@ def test_no_number_of_the_test_is_trained_on(module: ModuleType) -> None:
 
 
 WORDNET = {
-    "index.sense": "lamp%1:06:00:: 00000010 1 5\n"
-    "run%2:38:00:: 00000020 1 9\n"
-    "rare%3:00:00:: 00000030 1 0\n",
+    "index.noun": "  licence\nlamp n 2 1 @ 2 1 00000010 00000011\nrare_bird n 1 0 1 1 00000012\n",
     "data.noun": '  licence\n00000010 06 n 01 lamp 0 000 | a source of light; "the lamp is on"  \n',
+    "index.verb": "run v 3 2 @ ~ 3 3 00000020 00000021 00000022\n",
     "data.verb": '00000020 38 v 01 run 0 000 01 + 02 00 | move fast; "Don\'t run"; "he ran"\n',
+    "index.adj": "rare a 1 0 1 0 00000030\n",
     "data.adj": "00000030 00 a 01 rare 0 000 | not common\n",
+    "index.adv": "",
     "data.adv": "",
 }
 
