@@ -19,7 +19,7 @@ class Attribute:
     low, high, step: of numbers, in `unit`; a household's file may narrow or widen low and high.
     options: what any device of the domain may offer, all of them unless the device has a list of
     its own, which `chosen_by` names ("options.source"; "area" and "contact" are lists of the
-    world). blank: may be "".
+    world). blank: may be "". zero_is_off: setting it to 0 turns the device off.
     access: "set" by actions, "read" only, "fixed" for good, "memory" (kept, never reported).
     """
 
@@ -33,6 +33,7 @@ class Attribute:
     options: tuple[str, ...] = ()
     chosen_by: str = ""
     blank: bool = False
+    zero_is_off: bool = False
     access: Literal["set", "read", "fixed", "memory"] = "set"
     fields: Mapping[str, Attribute] = field(default_factory=dict)
 

@@ -30,6 +30,12 @@ RISKY_COVERS = frozenset({"garage", "gate", "door", "boot"})
 CLOSED_WHILE_MOVING = frozenset({"door", "boot"})
 """What stays closed while a sensor of kind "speed" says more than 0."""
 
+VIDEO = (
+    "video", "视频", "电影", "film", "movie", "tv", "电视", "netflix", "youtube", "bilibili",
+    "爱奇艺", "优酷", "b站", "hdmi",
+)  # fmt: skip
+"""A source one of whose names has one of these in it shows pictures: not while the car moves."""
+
 _ON_OFF = Attribute(english="state", chinese="开关", kind="option", options=("on", "off"))
 _OPEN_CLOSED = replace(_ON_OFF, options=("open", "closed"))
 
@@ -129,7 +135,7 @@ _AREA = _option("area", "区域", by="area")
 _MODE = _option("mode", "模式", *MODES, by="options.mode")
 
 _LIGHT = {
-    "brightness": _percent("brightness", "亮度", low=1),
+    "brightness": replace(_percent("brightness", "亮度", low=1), zero_is_off=True),
     "color": _option("colour", "颜色", *COLORS, by="options.color"),
     "color_temperature": _number("colour temperature", "色温", 2200, 6500, unit="K"),
 }
@@ -138,7 +144,7 @@ _CLIMATE = {
     "fan": _option("fan speed", "风速", "low", "medium", "high", "auto", by="options.fan"),
 }
 _FAN = {
-    "speed": _percent("speed", "风速", low=1),
+    "speed": replace(_percent("speed", "风速", low=1), zero_is_off=True),
     "oscillating": Attribute(english="oscillation", chinese="摇头", kind="bool"),
 }
 _HUMIDIFIER = {

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from qingyu.act.kinds import guess_kind
 from qingyu.act.state import checked
 from qingyu.act.values import MOMENT, TIME, frozen, is_number, is_time, misfit
 from qingyu.act.vocabulary import DOMAINS
@@ -109,8 +110,11 @@ def _entity(table: Mapping[str, Any], at: str) -> Entity:
 
 
 def _checked_entity(world: World, entity: Entity) -> Entity:
-    """The entity with its values checked, and the kind of a select found out."""
+    """The entity with its values checked, and what it leaves out filled in."""
     domain, id = entity.vocabulary, entity.id
+    if entity.domain == "robot" and "place" not in entity.options:
+        places = tuple(one.id for one in world.areas)
+        entity = dataclasses.replace(entity, options={**entity.options, "place": places})
     _check_area(world, entity.area, f"{id}.area")
     for key in entity.attributes:
         if key not in domain.attributes:
@@ -154,8 +158,8 @@ def _checked_entity(world: World, entity: Entity) -> Entity:
         else:
             attributes[key] = checked(world, entity, key, value)
     state = None if domain.state is None else checked(world, entity, "state", entity.state)
-    if entity.domain == "select" and "kind" not in attributes:
-        attributes["kind"] = _select_kind(entity)
+    if entity.domain in ("cover", "select") and "kind" not in attributes:
+        attributes["kind"] = guess_kind(entity)
     sets = {one: _checked_sets(world, entity, one, values) for one, values in entity.sets.items()}
     return dataclasses.replace(entity, state=state, attributes=attributes, sets=sets)
 
@@ -200,19 +204,6 @@ def _checked_sets(
         return {key: checked(world, entity, key, value) for key, value in values.items()}
     except WorldError as error:
         raise WorldError(f"{scene.id}.attributes.sets: {error}") from None
-
-
-def _select_kind(entity: Entity) -> str:
-    """What a select without `kind` is for. Changing how a car drives wants a yes, so a list
-    that sounds like it and cannot be switched off counts as a drive mode."""
-    if "off" in entity.options["state"]:
-        return "headlights"
-    words = " ".join((entity.id, *entity.names)).casefold()
-    drives = ("drive", "driving", "驾驶", "行驶", "动力", "power", "gear", "档")
-    modes = {"eco", "sport", "comfort", "snow", "tow", "offroad", "race"}
-    if modes & set(entity.options["state"]) or any(one in words for one in drives):
-        return "drive_mode"
-    return "other"
 
 
 def _check_references(world: World) -> None:
