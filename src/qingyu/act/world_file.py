@@ -119,6 +119,15 @@ def _checked_entity(world: World, entity: Entity) -> Entity:
     for key in entity.attributes:
         if key not in domain.attributes:
             raise _unknown(f"{id}.attributes.{key}", key, domain.attributes)
+    if (entity.state is None) != (domain.state is None):
+        raise _wrong(
+            f"{id}.state",
+            *(
+                ("is missing; say how it is now", "缺失；请写出现在的状态")
+                if entity.state is None
+                else ("is there, but a thing of this kind has none", "多余：此类设备没有状态")
+            ),
+        )
     _check_options(world, entity)
     for key, (low, high) in entity.ranges.items():
         attribute = entity.attribute(key)
@@ -134,15 +143,6 @@ def _checked_entity(world: World, entity: Entity) -> Entity:
                 f"is [{low:g}, {high:g}]; write [lowest, highest], percent within 0 to 100",
                 f"为 [{low:g}, {high:g}]；请写成 [最小, 最大]，百分比在 0 到 100 之间",
             )
-    if (entity.state is None) != (domain.state is None):
-        raise _wrong(
-            f"{id}.state",
-            *(
-                ("is missing; say how it is now", "缺失；请写出现在的状态")
-                if entity.state is None
-                else ("is there, but a thing of this kind has none", "多余：此类设备没有状态")
-            ),
-        )
     attributes: dict[str, Value] = {}
     for key, value in entity.attributes.items():
         attribute = domain.attributes[key]
