@@ -197,14 +197,20 @@ STEPS: list[tuple[str, dict[str, Any], str, dict[str, Scalar], dict[str, Any]]] 
     ("robot.dog", {}, "walk", {"distance": -2}, {"moved": -1}),
     ("robot.dog", {}, "turn", {"angle": 30}, {"heading": 20}),
     ("robot.dog", {"heading": 0}, "turn", {"angle": -45}, {"heading": 315}),
-    ("robot.dog", {"state": "sitting"}, "go_to", {"place": "attic"}, {"state": "standing", "place": "attic"}),
+    (
+        "robot.dog",
+        {"state": "sitting"},
+        "go_to",
+        {"place": "attic"},
+        {"state": "standing", "place": "attic"},
+    ),
     ("robot.dog", {}, "follow", {"target": "爷爷"}, {"state": "following", "target": "爷爷"}),
     ("robot.dog", {}, "patrol", {}, {"state": "patrolling"}),
     ("robot.dog", {}, "dock", {}, {"state": "docked"}),
     ("robot.dog", {"state": "following", "target": "爷爷"}, "stop", {}, STILL),
     ("robot.dog", {"state": "walking"}, "stop", {}, {"state": "standing"}),
     ("robot.dog", {"state": "lying"}, "stop", {}, {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,8 @@ BAD_DEVICES = {
         ["alarm.a.alarms.time", "in quotes"],
     ),
     "a day that is none": (
-        '{id: reminder.a, names: [a], attributes: {reminders: [{text: x, at: "2026-02-30 10:00"}]}}',
+        "{id: reminder.a, names: [a], attributes: {reminders:"
+        ' [{text: x, at: "2026-02-30 10:00"}]}}',
         ["reminder.a.reminders.at", "2026-02-30"],
     ),
     "a field that is none": (
@@ -271,5 +272,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("chinese")
 def test_in_chinese(tmp_path: Path) -> None:
-    with pytest.raises(WorldError, match="light.desk.brightness 为 800；可取 1 到 100%"):
+    with pytest.raises(WorldError, match=r"light\.desk\.brightness 为 800；可取 1 到 100%"):
         house(tmp_path, HOUSE.replace("brightness: 80,", "brightness: 800,"))

@@ -70,7 +70,7 @@ class Verdict:
     "option" (not among `options`), "argument" (missing or of the wrong type); of absent: "entity",
     "option", "record" (nothing like it on the list); of not_now: "moving"; of already: "listed"
     where a list has it. low, high, step, unit: of out_of_range. speed: of "moving", in km/h.
-    because: ids of the devices a scene would do it to.
+    because: ids of the devices a scene would do it to, in the household's order.
     """
 
     outcome: Outcome

@@ -3,7 +3,7 @@
     world = read_world(Path("home.yaml"))
 
 Every key, name, value and reference is checked against the vocabulary; an error names the file,
-the key, the value and the fix. All keys: docs/act.md.
+the key, the value and the fix. All keys: README.md in `qingyu.act.bench`.
 """
 
 from __future__ import annotations
