@@ -51,8 +51,8 @@ entities:
     area: hall
     state: "off"
     attributes: {volume: 25, muted: false, source: radio, track: 1}
-    options: {source: [radio, films]}
-    option_names: {films: [视频, video]}
+    options: {source: [radio, show]}
+    option_names: {show: [视频, video]}
   - {id: vacuum.dobby, names: [多比, Dobby], area: hall, state: docked,
      attributes: {area: "", battery: 86}}
   - {id: valve.roses, names: [滴灌, drip], state: closed}

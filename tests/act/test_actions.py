@@ -74,7 +74,7 @@ STEPS: list[tuple[str, dict[str, Any], str, dict[str, Scalar], dict[str, Any]]] 
     ("media_player.tv", {}, "mute", {}, {"muted": True}),
     ("media_player.tv", {"muted": True}, "unmute", {}, {"muted": False}),
     ("media_player.tv", {}, "set", {"volume": 0}, {"volume": 0}),
-    ("media_player.tv", {}, "set", {"source": "films"}, {"source": "films"}),
+    ("media_player.tv", {}, "set", {"source": "show"}, {"source": "show"}),
     ("vacuum.dobby", {}, "start", {}, {"state": "cleaning"}),
     (
         "vacuum.dobby",
@@ -245,6 +245,9 @@ def test_on_comes_back_to_the_last_mode(world: World) -> None:
     state = do(world, "set", "climate.hall", None, mode="cool")
     state = do(world, "turn_off", "climate.hall", state)
     assert changed(world, "turn_on", "climate.hall", state) == {"climate.hall": {"state": "cool"}}
+    by_hand = so(world, "climate.hall", state="cool", last_mode="heat")
+    off = do(world, "turn_off", "climate.hall", by_hand)
+    assert off.get("climate.hall", "last_mode") == "cool"
 
 
 def test_a_scene_sets_all_it_lists(world: World) -> None:

@@ -32,7 +32,7 @@ def asked(
         ("set", "climate.hall", {"temperature": 16.5}),
         ("set", "select.lamps", {"value": "off"}),
         ("start", "charger.car", {}),
-        ("set", "media_player.tv", {"source": "films"}),
+        ("set", "media_player.tv", {"source": "show"}),
         ("add", "todo.shopping", {"item": "tea"}),
         ("add", "alarm.home", {"time": "07:00"}),
         ("start", "timer.home", {"seconds": 60, "label": "tea"}),
@@ -103,6 +103,13 @@ def test_unsupported(world: World) -> None:
     verdict = asked(world, "set", "cover.gate", position=50)
     assert (verdict.reason, verdict.key) == ("attribute", "position")
     assert asked(world, "turn_on", "binary_sensor.rain").outcome == "unsupported"
+
+
+def test_an_action_needs_what_it_moves(tmp_path: Path) -> None:
+    world = house(tmp_path, HOUSE.replace(", track: 1}", "}").replace("moved: 1, ", ""))
+    verdict = asked(world, "next", "media_player.tv")
+    assert (verdict.outcome, verdict.reason, verdict.key) == ("unsupported", "attribute", "track")
+    assert asked(world, "walk", "robot.dog", distance=1).key == "moved"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +202,7 @@ def test_nothing_to_cancel(world: World) -> None:
     [
         ("open", "cover.boot", {}, "not_now"),
         ("start", "charger.car", {}, "not_now"),
-        ("set", "media_player.tv", {"source": "films"}, "not_now"),
+        ("set", "media_player.tv", {"source": "show"}, "not_now"),
         ("activate", "scene.leave", {}, "not_now"),
         ("open", "cover.sunroof", {}, "fine"),
         ("set", "charger.car", {"limit": 90}, "fine"),
@@ -219,8 +226,8 @@ def test_while_the_car_moves(
         assert confirmed.outcome == "not_now"
 
 
-def test_films_do_not_play_while_the_car_moves(world: World) -> None:
-    state = so(world, "media_player.tv", source="films", state="paused")
+def test_show_do_not_play_while_the_car_moves(world: World) -> None:
+    state = so(world, "media_player.tv", source="show", state="paused")
     assert asked(world, "play", "media_player.tv", state).outcome == "fine"
     driving = state.updated("sensor.speed", {"state": 5})
     assert asked(world, "play", "media_player.tv", driving).outcome == "not_now"
