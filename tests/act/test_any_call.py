@@ -13,8 +13,9 @@ from qingyu.act.bench.cases import read_split
 from qingyu.act.calls import Call
 from qingyu.act.guard import check
 from qingyu.act.state import changes, from_json, initial
+from qingyu.act.terms import Attribute
 from qingyu.act.vocabulary import DOMAINS
-from qingyu.act.world import World
+from qingyu.act.world import Entity, World
 
 WORLDS = {world.name: world for world, _ in read_split("test")}
 ACTIONS = sorted({action for domain in DOMAINS.values() for action in domain.actions})
@@ -35,6 +36,23 @@ JUNK = st.one_of(
 )
 
 
+def fitting(world: World, entity: Entity, value: Attribute) -> st.SearchStrategy[Any]:
+    """What the vocabulary allows, whether this device does or not."""
+    if options := world.options_of(entity, value):
+        return st.sampled_from(options)
+    match value.kind:
+        case "percent" | "number":
+            low, high = int(value.low or 0), int(value.high or 1000)
+            return st.integers(low, high)
+        case "bool":
+            return st.booleans()
+        case "time":
+            return st.sampled_from(["07:00", "23:59"])
+        case "moment":
+            return st.sampled_from(["2026-11-28 10:00", "2027-01-01 00:00"])
+    return st.sampled_from(["牛奶", "tea"])
+
+
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[World, Call]:
     """Mostly of the right form, so that many get through; now and then anything at all."""
@@ -45,11 +63,9 @@ def calls(draw: st.DrawFn) -> tuple[World, Call]:
     arguments: dict[str, Any] = {}
     if action in known:
         for key, parameter in entity.vocabulary.actions[action].parameters.items():
-            options = world.options_of(entity, parameter.value)
-            if options:
-                arguments[key] = draw(st.one_of(st.sampled_from(options), JUNK))
-            elif draw(st.booleans()) or parameter.required:
-                arguments[key] = draw(JUNK)
+            told = parameter.required or draw(st.booleans())
+            if told and (not parameter.sets or entity.supports(parameter.sets)):
+                arguments[key] = draw(fitting(world, entity, parameter.value))
     if draw(st.integers(0, 9)) == 0:
         arguments[draw(st.sampled_from(PARAMETERS))] = draw(JUNK)
     return world, Call(action, entity.id, arguments)
