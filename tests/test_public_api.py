@@ -6,6 +6,7 @@ import sys
 import qingyu
 
 PUBLIC = {
+    "ActionError",
     "AdapterInfo",
     "AsyncStream",
     "ConstraintError",
@@ -41,6 +42,7 @@ PUBLIC = {
     "TokenInfo",
     "TrainingError",
     "UnsupportedModelError",
+    "WorldError",
     "__version__",
     "load",
 }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qingyu.engine.session import Session
     from qingyu.engine.stream import Stream
     from qingyu.errors import (
+        ActionError,
         ConstraintError,
         ContextFullError,
         DataError,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         TemplateError,
         TrainingError,
         UnsupportedModelError,
+        WorldError,
     )
 
     __version__: str
@@ -79,6 +81,7 @@ _HOMES = {
     "qingyu.engine.session": ("Session",),
     "qingyu.engine.stream": ("Stream",),
     "qingyu.errors": (
+        "ActionError",
         "ConstraintError",
         "ContextFullError",
         "DataError",
@@ -100,11 +103,13 @@ _HOMES = {
         "TemplateError",
         "TrainingError",
         "UnsupportedModelError",
+        "WorldError",
     ),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ActionError",
     "AdapterInfo",
     "AsyncStream",
     "ConstraintError",
@@ -140,6 +145,7 @@ __all__ = [
     "TokenInfo",
     "TrainingError",
     "UnsupportedModelError",
+    "WorldError",
     "__version__",
     "load",
 ]

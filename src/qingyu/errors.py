@@ -20,7 +20,9 @@
     ├── DataError                data to evaluate or train with is missing or damaged
     ├── JournalError             a run's journal or result is damaged or of another run
     ├── EndpointError            a server that was asked for answers gave none
-    └── TrainingError            a training run cannot begin, or cannot go on
+    ├── TrainingError            a training run cannot begin, or cannot go on
+    ├── WorldError               a household's file is missing, damaged or says what cannot be
+    └── ActionError              a device cannot do what it was told
 
 A message names the thing, the number and the fix, in English or Chinese
 (see `qingyu.text`). Our own bugs are `assert`, never one of these.
@@ -155,3 +157,11 @@ class EndpointError(QingyuError):
 
 class TrainingError(QingyuError):
     """A training run cannot begin or go on; its checkpoints are intact."""
+
+
+class WorldError(QingyuError):
+    """A household's file, or a saved state of one, is missing, damaged or says what cannot be."""
+
+
+class ActionError(QingyuError):
+    """A device cannot do what it was told; nothing was changed."""

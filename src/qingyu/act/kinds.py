@@ -1,0 +1,36 @@
+"""What kind of cover or select a device is, where the household's file does not say so.
+
+It decides what needs a yes, so words that sound like a way in, or like how a car drives, win.
+"""
+
+from __future__ import annotations
+
+from qingyu.act.world import Entity
+
+_COVERS = (
+    ("garage", ("garage", "车库")),
+    ("boot", ("boot", "trunk", "tailgate", "frunk", "后备箱", "尾门", "前备箱", "尾厢")),
+    ("gate", ("gate", "院门", "大门", "闸")),
+    ("sunroof", ("sunroof", "moonroof", "天窗")),
+    ("curtain", ("curtain", "drape", "窗帘", "帘布", "纱帘")),
+    ("blind", ("blind", "百叶", "卷帘", "罗马帘")),
+    ("shade", ("shade", "awning", "遮阳")),
+    ("window", ("window", "窗")),
+    ("door", ("door", "门")),
+)
+_DRIVING = ("drive", "driving", "power", "gear", "驾驶", "行驶", "动力")
+_DRIVE_MODES = {"eco", "sport", "comfort", "snow", "tow", "offroad", "race"}
+
+
+def guess_kind(entity: Entity) -> str:
+    """The kind a cover or select has, by its names and options."""
+    words = " ".join((entity.id, *entity.names)).casefold()
+    if entity.domain == "cover":
+        found = (kind for kind, known in _COVERS if any(one in words for one in known))
+        return next(found, "curtain")
+    assert entity.domain == "select", entity.id
+    options = set(entity.options["state"])
+    if "off" in options:
+        return "headlights"
+    drives = _DRIVE_MODES & options or any(one in words for one in _DRIVING)
+    return "drive_mode" if drives else "other"
