@@ -14,17 +14,14 @@ ZH = "零〇一二两三四五六七八九十百千万幺"
 ZH_DIGITS = {one: at for at, one in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "幺": 1}
 _ZH_SIZES = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
 
-ONES = {
-    one: at
-    for at, one in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen".split()
-    )
-}
-TENS = {
-    one: 10 * (at + 2)
-    for at, one in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
-}
+_BELOW_TWENTY = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+ONES = {one: at for at, one in enumerate(_BELOW_TWENTY)}
+TENS = {one: 10 * at for at, one in enumerate(_TENS, 2)}
 _EN_SIZES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _ORDINAL = {"first": 1, "second": 2, "third": 3, "fifth": 5, "eighth": 8, "ninth": 9, "twelfth": 12}
 ORDINALS = (

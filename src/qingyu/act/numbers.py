@@ -78,6 +78,10 @@ _VAGUE_BEFORE = re.compile("[几数上好]$")
 _VAGUE_AFTER = re.compile("几|多|来[度分秒米个小]|[个]多|把(?=[度分秒米])")
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
 _PART_OF_A_NAME = re.compile(r"(?:[a-z]|\b[a-z]-)$")
+# What was said, what stands before, and from the end of the unit on: 三点零五分, 差五分八点.
+_CLOCK_MINUTES = re.compile(
+    r"^[^|]*点[^|]*\|[^|]*\|分(?!钟)|[^|]*\|[^|]*(?:点过?|(?<!小)时)\|分|[^|]*\|[^|]*[差欠]\|(?:分|钟)"
+)
 _TURNING = re.compile(
     r"(?:转|旋|掉头|转动|时针)[上了个]?$"
     r"|\b(?:turn|rotate|spin|pivot|swivel)(?: (?:yourself|around|round|left|right|by|about"
@@ -93,7 +97,9 @@ _EN_FRACTION = re.compile(rf"[ -](?P<below>{'|'.join(sorted(_FRACTIONS, key=len)
 _A_FRACTION = re.compile(
     rf"\b(?P<a>an? )?(?P<below>{'|'.join(sorted(_FRACTIONS, key=len)[::-1])})\b(?! past| to )"
 )
-_HALFWAY = re.compile(r"\bhalf-?way\b|一半儿?|(?<=[开关拉升降])半(?![天夜个])|(?<![大多])半(?=[开掩])")
+_HALFWAY = re.compile(
+    r"\bhalf-?way\b|一半儿?|(?<=[开关拉升降])半(?![天夜个])|(?<![大多])半(?=[开掩])"
+)
 _ZH_PERCENT = re.compile(r"百分之$")
 _A_UNIT = re.compile(
     r"\ban? (?=(?:degree|met(?:er|re)|foot|percent|second|minute|hour|level|notch|day)\b)"
@@ -203,6 +209,8 @@ def _measured(text: str, run: Run) -> Number | None:
         end = run.end + (1 if after[:1] in ("个", "首", "档", "级") else 0)
         return Number(start=run.start - 1, end=end, value=run.value, unit="ordinal")
     number = _with_unit(text, run)
+    if _CLOCK_MINUTES.search(f"{said}|{before[-4:]}|{text[number.end - 1 : number.end + 6]}"):
+        return None
     if number.unit or number.value != run.value:
         return _signed(text, number)
     if re.match("[点时:](?!候)", after) and said[0] in ZH + "0123456789":
@@ -265,6 +273,4 @@ def _signed(text: str, number: Number) -> Number:
     sign = re.search(r"(?:(?<![\w)])-|\bminus |零下|负)$", text[: number.start])
     if sign is None or number.unit in ("ordinal", "second"):
         return number
-    return Number(
-        start=sign.start(), end=number.end, value=tidy(-number.value), unit=number.unit
-    )
+    return Number(start=sign.start(), end=number.end, value=tidy(-number.value), unit=number.unit)
