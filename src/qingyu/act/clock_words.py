@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from qingyu.act.number_words import ONES, ORDINALS, TENS, chinese
+from qingyu.act.number_words import ONES, ORDINALS, TENS, chinese, compiled
 
 PartName = Literal["", "dawn", "morning", "noon", "afternoon", "evening", "night"]
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -41,13 +41,13 @@ class Atom:
 
 _ZH = "[零〇一二两三四五六七八九十]{1,4}"
 _N = rf"(?:\d{{1,2}}|{_ZH})"
-_ZH_CLOCK = re.compile(
+_ZH_CLOCK = compiled(
     rf"(?:差(?P<before>一刻钟?|{_N}分?钟?)(?:到|就)?)?(?<![\d.周期拜第])(?P<hour>{_N})[点时](?!候|间|[多左])"
     rf"(?:(?P<oclock>钟|整)|(?P<half>半(?!小时|分))|(?P<quarter>[一三]刻(?!钟))"
     rf"|(?:还?差|欠)(?P<lacks>一刻|{_N}分?)|[过零]?(?P<minute>{_N})(?![\d度%成个秒米档点百千万盏台扇])分?)?"
     r"(?![零一二三四五六七八九十\d]+(?:[度%成米档公厘秒开]|个百))"
 )
-_DIGITAL = re.compile(
+_DIGITAL = compiled(
     r"(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>\d{2})(?![\d:]) ?(?P<half>[ap]\.?m\b\.?)?"
 )
 _HOURS = "|".join([*list(ONES)[1:13]])
@@ -56,49 +56,48 @@ _DIGIT = "|".join(list(ONES)[1:10])
 _TEENS = "|".join(list(ONES)[10:20])
 _MINUTE = rf"(?:(?:{_TENS})(?:[ -](?:{_DIGIT}))?|(?:oh|zero|o) (?:{_DIGIT})|{_TEENS}|\d\d)"
 _AMPM = r"(?: ?(?P<half>[ap]\.? ?m\b\.?))"
-_EN_PAST = re.compile(
+_EN_PAST = compiled(
     rf"\b(?P<amount>half|a quarter|quarter|five|ten|twenty(?:[ -]five)?|\d{{1,2}})(?: minutes?)? "
     rf"(?P<way>past|to|after|before|till|of) (?P<hour>{_HOURS}|\d{{1,2}}|noon|midnight)\b"
     rf"(?! (?:percent|degrees)|%){_AMPM}?"
 )
-_EN_CLOCK = re.compile(
+_EN_CLOCK = compiled(
     rf"\b(?:(?P<at>at|by|until|till|around|about|before|from|for|past)(?: exactly| about)? )?"
     rf"(?<![\w.:-])(?P<hour>{_HOURS}|\d{{1,2}})(?:[ -](?P<minute>{_MINUTE})(?![\w.%]))?"
     rf"(?:(?P<oclock> o'?clock\b)|{_AMPM})?(?P<sharp> sharp)?(?![\w.:%-]|\.\d)"
 )
-_NOT_A_TIME = re.compile(
+_NOT_A_TIME = compiled(
     r" ?(?:%|per ?cent|degrees?|°|kelvin|minutes?|seconds?|hours?|met(?:er|re)s?|feet|and a half"
     r"|point|levels?|lights?|lamps?|times|hundred|thousand|mins?\b|secs?\b|days?|c\b|k\b|cm\b|km\b|of\b)"
 )
-_VALUE_BEFORE = re.compile(
+_VALUE_BEFORE = compiled(
     r"\b(?:to|level|number|volume|brightness|temperature|channel|track|speed|plug) $"
 )
-_LEAD = re.compile(r"(?:^|\b(?:at|by|until|till|around|about|before|the) )$")
-_NAMED = re.compile(
+_LEAD = compiled(r"(?:^|\b(?:at|by|until|till|around|about|before|the) )$")
+_NAMED = compiled(
     r"\b(?:12 )?(?P<noon>noon|midday)\b|\b(?P<midnight>midnight)\b"
     r"|(?P<zhnoon>正午)|(?P<zhnight>午夜)"
 )
 
 _PARTS: tuple[tuple[str, PartName], ...] = (
     (r"凌晨|清晨|大清早|一大早", "dawn"),
-    (r"早上|早晨|上午|(?<=[今明后儿天])早(?![点些])|早(?=[\d零一二两三四五六七八九十]+点(?!点))"
+    (r"早上|早晨|上午|(?<=[今明后儿天])早(?![点些])|早(?!一点)(?=[\d零一二两三四五六七八九十]+点(?!点))"
      r"|in the morning|(?<=tomorrow )morning|this morning", "morning"),
     (r"中午|晌午", "noon"),
     (r"下午|午后|in the afternoon|(?<=tomorrow )afternoon|this afternoon", "afternoon"),
-    (r"傍晚|晚上|晚间|今晚上?|(?<=[明后儿天])晚上?(?![点些])|in the evening|this evening"
+    (r"傍晚|晚上|晚间|今晚上?|(?<=[明后儿天])晚上?(?![点些])|晚(?!一点)(?=[\d一二两三四五六七八九十]+点)"
+     r"|in the evening|this evening"
      r"|(?<=tomorrow )evening", "evening"),
     (r"夜里|半夜|深夜|夜间|今夜|at night|(?<=tomorrow )night|tonight", "night"),
 )  # fmt: skip
-_PART = [(re.compile(pattern), name) for pattern, name in _PARTS]
-_EN_DAY_PART = re.compile(
-    r"(?<=day )(?P<part>morning|afternoon|evening|night)s?\b|\bmorning(?=s\b)"
-)
+_PART = [(compiled(pattern), name) for pattern, name in _PARTS]
+_EN_DAY_PART = compiled(r"(?<=day )(?P<part>morning|afternoon|evening|night)s?\b|\bmorning(?=s\b)")
 
 _WEEKDAYS_EN = "mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun"
-_EN_WEEKDAY = re.compile(
+_EN_WEEKDAY = compiled(
     rf"\b(?:(?P<which>every|each|next|this|coming|on|by) )?(?P<name>{_WEEKDAYS_EN})day(?P<s>s)?\b"
 )
-_ZH_WEEKDAY = re.compile(
+_ZH_WEEKDAY = compiled(
     r"(?P<every>每个?|逢)?(?P<next>(?:下个?)*)(?P<this>[这本]个?)?(?:周|星期|礼拜)(?P<name>[一二三四五六日天])"
     r"(?!起|边)"
 )
@@ -114,10 +113,10 @@ _MONTHS = (
 )
 _ORD = rf"(?:\d{{1,2}}(?:st|nd|rd|th)?|(?:(?:twenty|thirty)[ -])?(?:{'|'.join(ORDINALS)}))"
 _DATES = (
-    re.compile(r"(?<!\d)(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})(?!\d)"),
-    re.compile(rf"(?P<month>{_N})月(?P<day>{_N})[号日]?(?!\d)"),
-    re.compile(rf"\b(?P<month>{_MONTHS}) (?:the )?(?P<day>{_ORD})\b(?!:)"),
-    re.compile(rf"\b(?:the )?(?P<day>{_ORD}) (?:of )?(?P<month>{_MONTHS})\b"),
+    compiled(r"(?<!\d)(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})(?!\d)"),
+    compiled(rf"(?P<month>{_N})月(?P<day>{_N})[号日]?(?!\d)"),
+    compiled(rf"\b(?P<month>{_MONTHS}) (?:the )?(?P<day>{_ORD})\b(?!:)"),
+    compiled(rf"\b(?:the )?(?P<day>{_ORD}) (?:of )?(?P<month>{_MONTHS})\b"),
 )
 _REPEATS = (
     (r"每个?工作日|工作日|周一到周五|周一至周五|星期一到星期五|上班日"
@@ -127,8 +126,8 @@ _REPEATS = (
     (r"每天|每日|天天|每(?=[早晚])|\b(?:every|each) day\b|\bdaily\b"
      r"|\bevery(?= (?:morning|evening|night|afternoon))", "daily"),
 )  # fmt: skip
-_WEEKEND = re.compile(r"(?P<next>下个?)?(?:[这本]个?)?周末|\b(?:(?P<n>next )|this )weekend\b")
-_EVERY_PART = re.compile(r"(?<=every )(?P<part>morning|afternoon|evening|night)\b")
+_WEEKEND = compiled(r"(?P<next>下个?)?(?:[这本]个?)?周末|\b(?:(?P<n>next )|this )weekend\b")
+_EVERY_PART = compiled(r"(?<=every )(?P<part>morning|afternoon|evening|night)\b")
 
 
 def number(text: str) -> int | None:
@@ -276,7 +275,7 @@ def days(text: str, today: datetime.date) -> list[Atom]:
         found.append(Atom(start=match.start(), end=match.end(), kind=kind, day=day, repeat=repeat))
 
     for pattern, repeat in _REPEATS:
-        for match in re.finditer(pattern, text):
+        for match in compiled(pattern).finditer(text):
             keep(match, None, repeat)
     monday = today - datetime.timedelta(days=today.weekday())
     for match in _ZH_WEEKDAY.finditer(text):
@@ -302,7 +301,7 @@ def days(text: str, today: datetime.date) -> list[Atom]:
             saturday += datetime.timedelta(days=7)
         keep(match, max(saturday, today), "weekends")
     for relative, ahead in _RELATIVE:
-        for match in re.finditer(relative, text):
+        for match in compiled(relative).finditer(text):
             keep(match, today + datetime.timedelta(days=ahead))
     for form in _DATES:
         for match in form.finditer(text):

@@ -10,6 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    r"""With \b and \w for ASCII only: between 设为 and half is a boundary."""
+    return re.compile(pattern, re.ASCII)
+
+
 ZH = "零〇一二两三四五六七八九十百千万幺"
 ZH_DIGITS = {one: at for at, one in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "幺": 1}
 _ZH_SIZES = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
@@ -30,13 +36,13 @@ ORDINALS = (
     | {f"{one[:-1]}ieth": at for one, at in TENS.items()}
 )
 
-_NUMBER = re.compile(
+_NUMBER = compiled(
     rf"(?P<figures>\d{{1,3}}(?:,\d{{3}})+(?![\d,])|\d+(?:\.\d+)?)(?P<size>[十百千万])?"
     rf"|(?P<zh>[{ZH}]+(?:点[{ZH}]+)?)"
     rf"|(?P<en>(?<![a-z])(?:{'|'.join([*ONES, *TENS, 'a(?= (?:hundred|thousand|million))'])})"
     r"(?![a-z]))"
 )
-_WORD = re.compile(r"[ -]+([a-z]+)|$")
+_WORD = compiled(r"[ -]+([a-z]+)|$")
 _FULL = {0xFF01 + at: 0x21 + at for at in range(94)} | {0x3000: 0x20, 0x2019: 0x27}
 _CAPITALS = {at: at + 32 for at in range(ord("A"), ord("Z") + 1)}
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from qingyu.act.number_words import ONES, ORDINALS, TENS, ZH, Run, folded, runs
+from qingyu.act.number_words import ONES, ORDINALS, TENS, ZH, Run, compiled, folded, runs
 from qingyu.act.values import tidy
 
 Unit = Literal[
@@ -60,56 +60,57 @@ _UNITS: tuple[tuple[str, Unit, float], ...] = (
     (r"[档挡级格]|levels?\b|notch(?:es)?\b", "level", 1),
     (r"[楼层号日月年](?!半)|st\b|nd\b|rd\b|th\b", "ordinal", 1),
 )
-_UNIT = re.compile(
+_UNIT = compiled(
     r" ?-?(?:"
     + "|".join(f"(?P<u{at}>{pattern})" for at, (pattern, _, _) in enumerate(_UNITS))
     + ")"
 )
-_NO_NUMBER_AFTER = re.compile(
+_NO_NUMBER_AFTER = compiled(
     "起|下(?!午)|点|些|会|样|直|定|共|律|切|般|边|侧|块儿|同|并|旦|向|路|概|哈|丢丢|截|丁点|键|体|氧"
     "|旁|面|首|声|趟|圈|眼|遍|齐|氧化|来|生|早|晚|整"
 )
-_ONE_OF_A_KIND = re.compile("[个盏条次台只张把扇本件份种位双套段部间根]")
-_HARMLESS_WORDS = re.compile(
-    "二氧化碳|一氧化碳|三明治|三轮|四周|四处|四面|五花|百叶|百万|千万(?:别|不要|记)|万一|万能"
-    "|万事|八卦|七上八下|一五一十|九宫格|十分(?!钟|之)|统一|唯一|单一|不一|两边|两侧|两头"
+_ONE_OF_A_KIND = compiled("[个盏条次台只张把扇本件份种位双套段部间根]")
+_HARMLESS_WORDS = compiled(
+    rf"(?<![{ZH}])(?:二氧化碳|一氧化碳|三明治|三轮|四周|四处|四面|五花|百叶|千万(?:别|不要|记)|万一"
+    "|万能|万事|八卦|七上八下|一五一十|九宫格|十分(?!钟|之)|两边|两侧|两头)|统一|唯一|单一|不一"
 )
-_VAGUE_BEFORE = re.compile("[几数上好]$")
-_VAGUE_AFTER = re.compile("几|多|来[度分秒米个小]|[个]多|把(?=[度分秒米])")
-_WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
-_PART_OF_A_NAME = re.compile(r"(?:[a-z]|\b[a-z]-)$")
+_VAGUE_BEFORE = compiled("[几数上好]$")
+_VAGUE_AFTER = compiled("几|多|来[度分秒米个小]|[个]多|把(?=[度分秒米])")
+_WEEKDAY = compiled(r"(?:周|星期|礼拜)$")
+_PART_OF_A_NAME = compiled(r"(?:[a-z]|\b[a-z]-)$")
 # What was said, what stands before, and from the end of the unit on: 三点零五分, 差五分八点.
-_CLOCK_MINUTES = re.compile(
-    r"^[^|]*点[^|]*\|[^|]*\|分(?!钟)|[^|]*\|[^|]*(?:点过?|(?<!小)时)\|分|[^|]*\|[^|]*[差欠]\|(?:分|钟)"
+_CLOCK_MINUTES = compiled(
+    rf"^[^|]*点[^|]*\|[^|]*\|分(?!钟)|[^|]*\|[^|]*(?:点过?|[{ZH}\d]时)\|分|[^|]*\|[^|]*[差欠]\|(?:分|钟)"
 )
-_TURNING = re.compile(
+_TURNING = compiled(
     r"(?:转|旋|掉头|转动|时针)[上了个]?$"
     r"|\b(?:turn|rotate|spin|pivot|swivel)(?: (?:yourself|around|round|left|right|by|about"
     r"|clockwise|anticlockwise|counterclockwise|to|the))* $"
 )
-_TURNED = re.compile(r" (?:to the |to your )?(?:left|right|(?:anti|counter-?)?clockwise)\b|角")
-_ONE = re.compile(r"(?:\b(?:to|by|level|at|is|of|number|gear|step|notch) )$")
+_TURNED = compiled(r" (?:to the |to your )?(?:left|right|(?:anti|counter-?)?clockwise)\b|角")
+_ONE = compiled(r"(?:\b(?:to|by|level|at|is|of|number|gear|step|notch) )$")
 _FRACTIONS = {
     "half": 2, "halves": 2, "quarter": 4, "quarters": 4,
     **{f"{one}{s}": at for one, at in ORDINALS.items() for s in ("", "s") if at > 2},
 }  # fmt: skip
-_EN_FRACTION = re.compile(rf"[ -](?P<below>{'|'.join(sorted(_FRACTIONS, key=len)[::-1])})\b")
-_A_FRACTION = re.compile(
+_EN_FRACTION = compiled(rf"[ -](?P<below>{'|'.join(sorted(_FRACTIONS, key=len)[::-1])})\b")
+_A_FRACTION = compiled(
     rf"\b(?P<a>an? )?(?P<below>{'|'.join(sorted(_FRACTIONS, key=len)[::-1])})\b(?! past| to )"
 )
-_HALFWAY = re.compile(
-    r"\bhalf-?way\b|一半儿?|(?<=[开关拉升降])半(?![天夜个])|(?<![大多])半(?=[开掩])"
+_HALFWAY = compiled(
+    r"\bhalf[- ]?way\b|一半儿?|(?<=[开关拉升降])半(?![天夜个])|(?<![大多])半(?=[开掩])"
 )
-_ZH_PERCENT = re.compile(r"百分之$")
-_A_UNIT = re.compile(
+_ZH_PERCENT = compiled(r"百分之$")
+_A_UNIT = compiled(
     r"\ban? (?=(?:degree|met(?:er|re)|foot|percent|second|minute|hour|level|notch|day)\b)"
 )
-_HALF_UNIT = re.compile(r"半个?(?=小时|钟头|度|米|天|分钟|秒|公里|刻钟|级|档)|\bhalf an? ")
-_AND_HALF = re.compile(r" and a half\b")
-_AND_QUARTER = re.compile(r" and (?:a|three) quarters?\b")
-_ORDINAL_WORD = re.compile(
-    rf"\b(?:(?P<tens>{'|'.join(TENS)})[ -])?(?P<last>{'|'.join(ORDINALS)})\b"
+_HALF_UNIT = compiled(
+    r"(?<![大小多])半个?(?=小时|钟头|度|米|天|分钟|秒|公里|刻钟|级|档)|\bhalf an? "
 )
+_AND_HALF = compiled(r" and a half\b")
+_AND_QUARTER = compiled(r" and (?:a|three) quarters?\b")
+_ROUND = {"hundredth": 100, "thousandth": 1000}
+_ORDINAL_WORD = compiled(rf"\b(?:(?P<tens>{'|'.join(TENS)})[ -])?(?P<last>{'|'.join(ORDINALS)})\b")
 
 
 def find_numbers(text: str) -> list[Number]:
@@ -186,9 +187,12 @@ def _percent(text: str, start: int, run: Run) -> Number:
 
 def _english_ordinal(text: str, run: Run) -> Number | None:
     """one hundred and twenty first, twenty-third."""
-    match = re.compile(r"(?: and|-| )+(?P<last>[a-z]+)\b").match(text, run.end)
+    match = compiled(r"(?: and|-| )+(?P<last>[a-z]+)\b").match(text, run.end)
     if match is None or text[run.start] in ZH or text[run.start].isdigit():
         return None
+    if match["last"] in _ROUND:
+        value = int(run.value) * _ROUND[match["last"]]
+        return Number(start=run.start, end=match.end(), value=value, unit="ordinal")
     last = ORDINALS.get(match["last"], 0)
     words = text[run.start : run.end].split()
     joins = (words[-1] in TENS and 0 < last < 10) or (words[-1] in ("hundred", "thousand") and last)
@@ -213,15 +217,15 @@ def _measured(text: str, run: Run) -> Number | None:
         return None
     if number.unit or number.value != run.value:
         return _signed(text, number)
-    if re.match("[点时:](?!候)", after) and said[0] in ZH + "0123456789":
+    if re.match("(?a)[点时:](?!候)", after) and said[0] in ZH + "0123456789":
         return None  # a time of day
     if said in ZH and (_NO_NUMBER_AFTER.match(after) or (said == "一" and _article(before, after))):
         return None
-    if said == "一" and re.search("[统唯单专均万不每哪任同第]$", before):
+    if said == "一" and re.search("(?a)[统唯单专均万不每哪任同第]$", before):
         return None
     if said == "one" and not _ONE.search(before):
         return None
-    if said in ONES and re.match(r" of (?:us|them|the|my|those|these)\b", after):
+    if said in ONES and re.match(r"(?a) of (?:us|them|the|my|those|these)\b", after):
         return None
     return _signed(text, number)
 
@@ -230,7 +234,7 @@ def _article(before: str, after: str) -> bool:
     """一盏灯, 开一灯: one as an article; 调到一, 音量一 are numbers."""
     if _ONE_OF_A_KIND.match(after):
         return True
-    return bool(after) and re.match(r"[\s，。,.!！?？吧了]", after) is None
+    return bool(after) and re.match(r"(?a)[\s，。,.!！?？吧了]", after) is None
 
 
 def _with_unit(text: str, run: Run) -> Number:
@@ -240,14 +244,14 @@ def _with_unit(text: str, run: Run) -> Number:
         value, end = value + 0.5, match.end()
     elif match := _AND_QUARTER.match(text, end):
         value, end = value + (0.75 if "three" in match[0] else 0.25), match.end()
-    elif match := re.compile("个半(?=小时|钟头|月)|半(?=分钟|小时|天|秒)").match(text, end):
+    elif match := compiled("个半(?=小时|钟头|月)|半(?=分钟|小时|天|秒)").match(text, end):
         value, end = value + 0.5, match.end()
-    elif re.compile("个(?=小时|钟头)").match(text, end):
+    elif compiled("个(?=小时|钟头)").match(text, end):
         end += 1
     match = _UNIT.match(text, end)
     before = text[: run.start]
     if match is None or not match.lastgroup:
-        if level := re.search(r"\b(?:level|gear) $|[档挡]位?$", before):
+        if level := re.search(r"(?a)\b(?:level|gear) $|[档挡]位?$", before):
             start = level.start() if level[0].isascii() else run.start
             return Number(start=start, end=end, value=value, unit="level")
         return Number(start=run.start, end=end, value=value)
@@ -255,10 +259,10 @@ def _with_unit(text: str, run: Run) -> Number:
     end = match.end()
     if unit == "ordinal" and text[run.start : run.end] not in ("", "两") and "." not in str(value):
         return Number(start=run.start, end=end, value=value, unit=unit)
-    if half := re.compile(r"半钟?(?![天夜])| and a half\b").match(text, end):
+    if half := compiled(r"半钟?(?![天夜])| and a half\b").match(text, end):
         value, end = value + 0.5, half.end()
     start = run.start
-    if scale := re.search("[摄华]氏$", before):
+    if scale := re.search("(?a)[摄华]氏$", before):
         start -= 2
         unit, factor = "celsius", 1 if scale[0][0] == "摄" else 0
     if unit == "degree" and (_TURNING.search(before) or _TURNED.match(text, end)):
@@ -270,7 +274,7 @@ def _with_unit(text: str, run: Run) -> Number:
 
 def _signed(text: str, number: Number) -> Number:
     """With a sign before it: -5, minus five, 零下五度, 负五. "20-30" and "7-b" have none."""
-    sign = re.search(r"(?:(?<![\w)])-|\bminus |零下|负)$", text[: number.start])
+    sign = re.search(r"(?a)(?:(?<![\w)])-|\bminus |零下|负)$", text[: number.start])
     if sign is None or number.unit in ("ordinal", "second"):
         return number
     return Number(start=sign.start(), end=number.end, value=tidy(-number.value), unit=number.unit)

@@ -17,14 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from qingyu.act.clock_words import Atom, clocks, days, parts
-from qingyu.act.number_words import folded
+from qingyu.act.number_words import compiled, folded
 from qingyu.act.numbers import Number, find_numbers, overlaps
 from qingyu.act.when import When
 from qingyu.act.world import Sun
 
 Span = tuple[int, int]
 _DAY = datetime.timedelta(days=1)
-_UNITS = re.compile(r"秒|分|小时|钟头|天|刻钟|second|sec|minute|min|hour|hr|day|[smh]$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +74,11 @@ def _durations(text: str, numbers: list[Number]) -> list[Duration]:
             continue
         last = found[-1] if found else None
         gap = text[last.end : one.start] if last else "-"
-        if last and re.fullmatch(r",? ?(?:and |又|零|加|外加)?", gap) and one.value < last.seconds:
+        if (
+            last
+            and re.fullmatch(r"(?a),? ?(?:and |又|零|加|外加)?", gap)
+            and one.value < last.seconds
+        ):
             seconds = last.seconds + round(one.value)
             found[-1] = Duration(start=last.start, end=one.end, seconds=seconds)
         else:
@@ -124,29 +127,29 @@ _SUNRISE = (
     r"日出|太阳(?:出来|升起)|天亮|天一亮|\b(?:sunrise|sunup|dawn|daybreak)\b"
     r"|\b(?:the )?sun (?:comes up|rises|is up)\b|\b(?:it is|it's|it gets) light\b"
 )
-_SUN = re.compile(rf"(?P<sunset>{_SUNSET})|(?P<sunrise>{_SUNRISE})")
+_SUN = compiled(rf"(?P<sunset>{_SUNSET})|(?P<sunrise>{_SUNRISE})")
 _AFTER = r"(?:以后|之后|过后|后)"
 _BEFORE = r"(?:以前|之前|前)"
-_STATE = re.compile(r"天(?:黑|亮)(?:了?[吗没]|着|不)")
+_STATE = compiled(r"天(?:黑|亮)(?:了?[吗没]|着|不)")
 
 
 def _by_sun(text: str, durations: list[Duration]) -> list[Found]:
     found = []
     for match in _SUN.finditer(text):
-        if _STATE.match(text, match.start()) or re.search(r"too |so ", match[0]):
+        if _STATE.match(text, match.start()) or re.search(r"(?a)too |so ", match[0]):
             continue
         base: Literal["sunrise", "sunset"] = "sunset" if match["sunset"] else "sunrise"
         start, end, seconds = match.start(), match.end(), 0
-        dark = re.match(r"(?:it is|it's) (?:dark|light)", match[0])
-        lead = re.search(r"\b(?:when|once|after|until|as soon as|before|till) $", text[:start])
+        dark = re.match(r"(?a)(?:it is|it's) (?:dark|light)", match[0])
+        lead = re.search(r"(?a)\b(?:when|once|after|until|as soon as|before|till) $", text[:start])
         if dark and not lead:
             continue
         for one in durations:
             between, behind = text[end : one.start], text[one.end :]
             if one.start >= end and (
-                way := re.fullmatch(rf"了?的?({_AFTER}|{_BEFORE}|再?过|了?)", between)
+                way := re.fullmatch(rf"(?a)了?的?({_AFTER}|{_BEFORE}|再?过|了?)", between)
             ):
-                tail = re.match(rf"{_AFTER}|{_BEFORE}", behind)
+                tail = re.match(rf"(?a){_AFTER}|{_BEFORE}", behind)
                 word = way[1] if way[1] and way[1] != "了" else (tail[0] if tail else "")
                 if not word:
                     continue
@@ -154,13 +157,13 @@ def _by_sun(text: str, durations: list[Duration]) -> list[Found]:
                 end = one.end + (tail.end() if tail else 0)
                 break
             if one.end <= start and (
-                way := re.fullmatch(r" (after|before|past|following) ", text[one.end : start])
+                way := re.fullmatch(r"(?a) (after|before|past|following) ", text[one.end : start])
             ):
                 seconds = -one.seconds if way[1] == "before" else one.seconds
                 start = one.start
                 break
         else:
-            tail = re.compile(rf"了?(?:{_AFTER}|的?时候|时)").match(text, end)
+            tail = compiled(rf"了?(?:{_AFTER}|的?时候|时)").match(text, end)
             end = tail.end() if tail else end
         found.append(Found(spans=((start, end),), when=When(base=base, seconds=seconds)))
     return found
@@ -172,12 +175,12 @@ def _after_durations(text: str, durations: list[Duration], taken: list[Span]) ->
         if overlaps(one.start, one.end, taken):
             continue
         before = re.search(
-            r"(?:再过|过|等|\bin |\bafter (?:another )?|\bwithin )$", text[: one.start]
+            r"(?a)(?:再过|过|等|\bin |\bafter (?:another )?|\bwithin )$", text[: one.start]
         )
-        behind = re.compile(
+        behind = compiled(
             rf" ?(?:{_AFTER}|之內|\bfrom now\b|\blater\b|\bfrom this moment\b)"
         ).match(text, one.end)
-        if (before is None and behind is None) or re.match(r"[以之]?前", text[one.end :]):
+        if (before is None and behind is None) or re.match(r"(?a)[以之]?前", text[one.end :]):
             continue
         start = before.start() if before else one.start
         end = behind.end() if behind else one.end
@@ -200,11 +203,11 @@ def _sun_on(found: Found, atom: Atom, now: datetime.datetime, sun: Sun | None) -
     return replace(found, spans=spans, when=when, day=atom.day, weekday=atom.repeat)
 
 
-_LEADS = re.compile(
+_LEADS = compiled(
     r"(?:\b(?:(?:at|by|after|when|once|as soon as|around|about|from|until|till|for) )?(?:the )?"
     r"|在|等到?)$"
 )
-_TAILS = re.compile(r"的?时候|时(?![间刻])| sharp\b|的(?=闹)")
+_TAILS = compiled(r"的?时候|时(?![间刻])| sharp\b|的(?=闹)")
 
 
 def _widened(text: str, found: Found) -> Found:
@@ -221,7 +224,7 @@ def _widened(text: str, found: Found) -> Found:
 
 # Clock, part of day, day and repeat.
 
-_GAP = re.compile(
+_GAP = compiled(
     r"[\s,，的在于是]*(?:(?:at|on|in|the|for|of|around|about|by|from|就|到|大概|差不多|exactly|sharp)"
     r"[\s,，]*){0,3}"
 )
