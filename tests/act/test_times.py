@@ -20,6 +20,7 @@ DURATIONS = [
     ("一小时二十分钟", 4800), ("三刻钟", 2700), ("三十秒", 30), ("两分半", 150), ("2.5小时", 9000),
     ("一分三十秒", 90), ("an hour and a half", 5400), ("half an hour", 1800), ("90 seconds", 90),
     ("one and a half hours", 5400), ("1 hour and 20 minutes", 4800), ("a minute", 60),
+    ("three quarters of an hour", 2700),
     ("forty five minutes", 2700), ("two hours", 7200), ("10 min", 600), ("45s", 45),
 ]  # fmt: skip
 
@@ -51,6 +52,11 @@ WHEN = [
     ("06:45叫我", "06:45", "06:45"),
     ("七点的时候开灯", "七点的时候", "07:00"),
     ("half past seven", "half past seven", "07:30"),
+    ("at half seven", "at half seven", "07:30"),
+    ("in a quarter of an hour", "in a quarter of an hour", "+900"),
+    ("明天中午提醒我吃药", "明天中午", "2026-11-27 12:00"),
+    ("3号下午三点", "3号下午三点", "2026-12-03 15:00"),
+    ("等天黑了就开灯", "等天黑", "sunset"),
     ("quarter to nine", "quarter to nine", "20:45"),
     ("at twenty five to three", "at twenty five to three", "02:35"),
     ("off at 7pm", "at 7pm", "19:00"),
@@ -99,6 +105,8 @@ WHEN = [
 DAYS = [
     ("每天晚上十点半", "22:30", "daily"), ("工作日早上七点", "07:00", "weekdays"),
     ("周一到周五六点半", "06:30", "weekdays"), ("每周五下午五点", "17:00", "fri"),
+    ("每周一三五早上七点", "07:00", "mon,wed,fri"),
+    ("Mondays and thursdays at 7 am", "07:00", "mon,thu"),
     ("每个周末九点", "09:00", "weekends"), ("weekdays at seven", "07:00", "weekdays"),
     ("every day at 8 pm", "20:00", "daily"), ("every morning at six", "06:00", "daily"),
     ("for nine at weekends as well", "09:00", "weekends"), ("at 4:45 on Fridays", "04:45", "fri"),
@@ -108,6 +116,7 @@ DAYS = [
 NOTHING = [
     "亮一点", "早一点", "晚一点关", "空调调到三点五度", "开了一早上会", "晚上好", "good night",
     "turn the volume to 10", "fan to seven", "it is dark in here", "天黑了吗", "十分满意",
+    "天擦黑了，前灯给个小灯", "日落前不用", "before sunset close it",
     "set a timer for ten minutes", "the night light", "M-7 stop", "转灯亮度减半", "twenty degrees",
 ]  # fmt: skip
 
@@ -179,6 +188,43 @@ def test_numbers_of_times_are_not_free() -> None:
 def test_sun_without_its_times_stays_relative() -> None:
     [found] = find_times("明天日落的时候开灯", NOW)
     assert (str(found.when), str(found.day)) == ("sunset", "2026-11-27")
+
+
+PIECES = [
+    *"零一二两三十百千万半点分刻秒天度差过后前下周号月第楼成个负",
+    *(
+        "小时",
+        "分之",
+        "百分之",
+        "日落",
+        "明天",
+        "晚上",
+        "凌晨",
+        "每天",
+        "13月45号",
+        "25点",
+        "99999999999天后",
+    ),
+    *("12", "99", "0", "24", "60", ":30", "2026-13-40", "%", "-", ".", ",", "．５", "İ", "ﬁ", "th"),
+    *("at", "to", "past", "half", "a", "quarter", "and", "twenty", "hundred", "million", "point"),
+    *("o'clock", "pm", "tomorrow", "friday", "next", "in", "hours", "sunset", "after", "before"),
+    *("oh", "five", "second", "minutes", "钟"),
+]
+
+
+def test_no_mixture_of_words_is_too_much() -> None:
+    draw = random.Random(1)
+    for _ in range(3000):
+        text = "".join(draw.choice(PIECES) + draw.choice(["", " "]) for _ in range(8))
+        for one in find_times(text, NOW, SUN):
+            assert all(0 <= start < end <= len(text) for start, end in one.spans), text
+            assert one.when is None or parse_when(str(one.when)) == one.when, text
+
+
+@pytest.mark.parametrize("text", ["1" * 5000, "一" * 5000 + "点", "one " * 2000, "twenty " * 2000])
+def test_long_input_is_no_error(text: str) -> None:
+    assert find_durations(text) == []
+    assert len(find_times(text, NOW)) < 2
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -61,6 +61,7 @@ _EN_PAST = compiled(
     rf"(?P<way>past|to|after|before|till|of) (?P<hour>{_HOURS}|\d{{1,2}}|noon|midnight)\b"
     rf"(?! (?:percent|degrees)|%){_AMPM}?"
 )
+_HALF_SEVEN = compiled(rf"\b(?:at|by|around|about) half (?P<hour>{_HOURS})\b")
 _EN_CLOCK = compiled(
     rf"\b(?:(?P<at>at|by|until|till|around|about|before|from|for|past)(?: exactly| about)? )?"
     rf"(?<![\w.:-])(?P<hour>{_HOURS}|\d{{1,2}})(?:[ -](?P<minute>{_MINUTE})(?![\w.%]))?"
@@ -98,8 +99,15 @@ _EN_WEEKDAY = compiled(
     rf"\b(?:(?P<which>every|each|next|this|coming|on|by) )?(?P<name>{_WEEKDAYS_EN})day(?P<s>s)?\b"
 )
 _ZH_WEEKDAY = compiled(
-    r"(?P<every>每个?|逢)?(?P<next>(?:下个?)*)(?P<this>[这本]个?)?(?:周|星期|礼拜)(?P<name>[一二三四五六日天])"
+    r"(?P<every>每个?|逢)?(?P<next>(?:下个?){0,3})(?P<this>[这本]个?)?(?:周|星期|礼拜)(?P<name>[一二三四五六日天])"
     r"(?!起|边)"
+)
+_ZH_SEVERAL = compiled(
+    r"每个?(?:周|星期|礼拜)(?P<names>[一二三四五六日天](?:[、,和]?(?:周|星期|礼拜)?[一二三四五六日天](?![点十])){1,6})"
+)
+_EN_SEVERAL = compiled(
+    rf"\b(?:(?:on|every) )?(?:{_WEEKDAYS_EN})days?"
+    rf"(?:(?:,| and|, and) (?:{_WEEKDAYS_EN})days?){{1,6}}\b"
 )
 _RELATIVE = (
     (r"大后天", 3), (r"后[天儿]个?", 2), (r"明[天儿日]个?|明(?=[早晚])", 1),
@@ -114,6 +122,9 @@ _MONTHS = (
 _ORD = rf"(?:\d{{1,2}}(?:st|nd|rd|th)?|(?:(?:twenty|thirty)[ -])?(?:{'|'.join(ORDINALS)}))"
 _DATES = (
     compiled(r"(?<!\d)(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})(?!\d)"),
+    compiled(
+        rf"(?<![\d第月])(?P<day>{_N})[号日](?=早|上午|下午|晚|中午|凌晨|(?:\d{{1,2}}|[零一二两三四五六七八九十]+)点)"
+    ),
     compiled(rf"(?P<month>{_N})月(?P<day>{_N})[号日]?(?!\d)"),
     compiled(rf"\b(?P<month>{_MONTHS}) (?:the )?(?P<day>{_ORD})\b(?!:)"),
     compiled(rf"\b(?:the )?(?P<day>{_ORD}) (?:of )?(?P<month>{_MONTHS})\b"),
@@ -160,6 +171,9 @@ def clocks(text: str) -> list[Atom]:
     for match in _ZH_CLOCK.finditer(text):
         if (atom := _zh_clock(text, match)) is not None:
             found.append(atom)
+    for match in _HALF_SEVEN.finditer(text):
+        hour = number(match["hour"]) or 0
+        found.append(_clock(match, hour, 30))
     for match in _EN_PAST.finditer(text):
         if (atom := _en_past(text, match)) is not None:
             found.append(atom)
@@ -243,7 +257,7 @@ def _en_clock(text: str, match: re.Match[str]) -> Atom | None:
         return None
     half = _half(match["half"])
     at = match["at"] or ""
-    before = text[: match.start()]
+    before = text[max(0, match.start() - 30) : match.start()]
     if not sure and not at and not match["minute"] and _VALUE_BEFORE.search(before):
         return None
     start = match.start() if not at else match.start("hour")
@@ -274,6 +288,15 @@ def days(text: str, today: datetime.date) -> list[Atom]:
         kind: Literal["day", "repeat"] = "repeat" if day is None else "day"
         found.append(Atom(start=match.start(), end=match.end(), kind=kind, day=day, repeat=repeat))
 
+    for match in _ZH_SEVERAL.finditer(text):
+        named = [one for one in match["names"] if one in "一二三四五六日天"]
+        keep(
+            match,
+            None,
+            ",".join(WEEK["一二三四五六日".find(one.replace("天", "日"))] for one in named),
+        )
+    for match in _EN_SEVERAL.finditer(text):
+        keep(match, None, ",".join(one[:3] for one in compiled(r"\w+day").findall(match[0])))
     for pattern, repeat in _REPEATS:
         for match in compiled(pattern).finditer(text):
             keep(match, None, repeat)
@@ -314,7 +337,20 @@ def _coming(today: datetime.date, place: int) -> datetime.date:
     return today + datetime.timedelta(days=(place - today.weekday()) % 7)
 
 
+def _day_of_month(day: int | None, today: datetime.date) -> datetime.date | None:
+    """The next date with that number, this month or the next."""
+    if day is None or not 0 < day < 32:
+        return None
+    for ahead in range(62):
+        date = today + datetime.timedelta(days=ahead)
+        if date.day == day:
+            return date
+    return None
+
+
 def _date(match: re.Match[str], today: datetime.date) -> datetime.date | None:
+    if "month" not in match.groupdict():
+        return _day_of_month(number(match["day"]), today)
     said = match["month"]
     names = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
     month = names.index(said[:3]) + 1 if said[:3] in names else number(said)

@@ -37,7 +37,7 @@ ORDINALS = (
 )
 
 _NUMBER = compiled(
-    rf"(?P<figures>\d{{1,3}}(?:,\d{{3}})+(?![\d,])|\d+(?:\.\d+)?)(?P<size>[十百千万])?"
+    rf"(?P<figures>\d{{1,3}}(?:,\d{{3}})+(?![\d,])|(?<!\d)\d{{1,15}}(?!\d)(?:\.\d{{1,9}})?)(?P<size>[十百千万])?"
     rf"|(?P<zh>[{ZH}]+(?:点[{ZH}]+)?)"
     rf"|(?P<en>(?<![a-z])(?:{'|'.join([*ONES, *TENS, 'a(?= (?:hundred|thousand|million))'])})"
     r"(?![a-z]))"
@@ -97,6 +97,8 @@ def _read(text: str, match: re.Match[str]) -> Run | None:
 
 def chinese(text: str) -> int | None:
     """两千二 is 2200, 一百八 180, 二零二六 2026; None for what is no exact number (两三, 百十)."""
+    if len(text) > 15:
+        return None
     if set(text) <= set(ZH_DIGITS):
         if len(text) > 1 and ("两" in text or _about(text)):
             return None
@@ -159,7 +161,7 @@ def _english(text: str, start: int, end: int) -> Run:
         if word != "oh" and ONES.get(word, 10) > 9:
             break
         singles += 1
-    if singles > 2:
+    if 2 < singles < 16:
         value = int("".join(str(ONES.get(word, 0)) for word, _ in words[:singles]))
         return Run(start, words[singles - 1][1], value, digits=True)
     total, group, used = 0, 0, 0

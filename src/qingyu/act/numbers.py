@@ -100,9 +100,9 @@ _A_FRACTION = compiled(
 _HALFWAY = compiled(
     r"\bhalf[- ]?way\b|一半儿?|(?<=[开关拉升降])半(?![天夜个])|(?<![大多])半(?=[开掩])"
 )
-_ZH_PERCENT = compiled(r"百分之$")
+_OF_A_UNIT = compiled(r" of an? (?=(?:hour|minute|day|met(?:er|re)|mile|degree)\b)")
 _A_UNIT = compiled(
-    r"\ban? (?=(?:degree|met(?:er|re)|foot|percent|second|minute|hour|level|notch|day)\b)"
+    r"(?<!of )\ban? (?=(?:degree|met(?:er|re)|foot|percent|second|minute|hour|level|notch|day)\b)"
 )
 _HALF_UNIT = compiled(
     r"(?<![大小多])半个?(?=小时|钟头|度|米|天|分钟|秒|公里|刻钟|级|档)|\bhalf an? "
@@ -142,6 +142,9 @@ def find_numbers(text: str) -> list[Number]:
     for match in _A_FRACTION.finditer(text):
         if match["a"] or match["below"] in ("half", "quarter"):
             start, end = match.span()
+            if of := _OF_A_UNIT.match(text, end):
+                keep(_with_unit(text, Run(start, of.end(), 1 / _FRACTIONS[match["below"]])))
+                continue
             value = round(100 / _FRACTIONS[match["below"]])
             keep(Number(start=start, end=end, value=value, unit="percent"))
     for match in _ORDINAL_WORD.finditer(text):
@@ -172,6 +175,8 @@ def _fraction(text: str, run: Run, later: list[Run]) -> Number | None:
         return None
     if below <= 0 or not 0 <= above <= below:
         return None
+    if of := _OF_A_UNIT.match(text, end):
+        return _with_unit(text, Run(start, of.end(), above / below))
     whole = _with_unit(text, Run(start, end, above / below))
     if whole.unit in ("metre", "second", "degree", "celsius"):
         return whole
@@ -203,7 +208,7 @@ def _english_ordinal(text: str, run: Run) -> Number | None:
 
 def _measured(text: str, run: Run) -> Number | None:
     """A run that is meant as a number, with its unit, sign and half; else None."""
-    before, after = text[: run.start], text[run.end :]
+    before, after = text[max(0, run.start - 50) : run.start], text[run.end : run.end + 50]
     said = text[run.start : run.end]
     if _VAGUE_AFTER.match(after) or (said[0] in ZH and _VAGUE_BEFORE.search(before)):
         return None
@@ -249,10 +254,10 @@ def _with_unit(text: str, run: Run) -> Number:
     elif compiled("个(?=小时|钟头)").match(text, end):
         end += 1
     match = _UNIT.match(text, end)
-    before = text[: run.start]
+    before = text[max(0, run.start - 50) : run.start]
     if match is None or not match.lastgroup:
         if level := re.search(r"(?a)\b(?:level|gear) $|[档挡]位?$", before):
-            start = level.start() if level[0].isascii() else run.start
+            start = run.start - len(level[0]) if level[0].isascii() else run.start
             return Number(start=start, end=end, value=value, unit="level")
         return Number(start=run.start, end=end, value=value)
     _, unit, factor = _UNITS[int(match.lastgroup[1:])]

@@ -40,9 +40,10 @@ class Found:
     """A time and where its words stand, in order (明天叫我七点起床 has two places).
 
     when: None where only a day is said. days: how often, as alarms have it (once, daily, weekdays,
-    fri...). weekday: the day or "weekends" it falls on, if said so, though once. readings: the
-    times of day it can mean, morning first (a bare 七点 has two); empty for the sun and durations.
-    day: the date, if one was said. sure: False for a bare "at ten", which may be a number.
+    fri...), several with commas: "mon,wed,fri". weekday: the day or "weekends" it falls on, if said
+    so, though once. readings: the times of day it can mean, morning first (a bare 七点 has two);
+    empty for the sun and durations. day: the date, if one was said. sure: False for a bare "at
+    ten", which may be a number.
     """
 
     spans: tuple[Span, ...]
@@ -70,7 +71,7 @@ def find_durations(text: str) -> list[Duration]:
 def _durations(text: str, numbers: list[Number]) -> list[Duration]:
     found: list[Duration] = []
     for one in numbers:
-        if one.unit != "second" or one.value <= 0:
+        if one.unit != "second" or not 0 < one.value < 10**8:
             continue
         last = found[-1] if found else None
         gap = text[last.end : one.start] if last else "-"
@@ -130,13 +131,19 @@ _SUNRISE = (
 _SUN = compiled(rf"(?P<sunset>{_SUNSET})|(?P<sunrise>{_SUNRISE})")
 _AFTER = r"(?:以后|之后|过后|后)"
 _BEFORE = r"(?:以前|之前|前)"
-_STATE = compiled(r"天(?:黑|亮)(?:了?[吗没]|着|不)")
+# 天黑了，开灯 tells how it is; 天黑了再开 tells when. 日落前 alone is no moment.
+_STATE = compiled(
+    rf"天?(?:天|一)?(?:擦?黑|亮)(?:[吗没着不]|了(?!{_AFTER}|再|就|的?时))|.{{2,6}}{_BEFORE}(?!\d|[一二两三四五六七八九十半])"
+)
 
 
 def _by_sun(text: str, durations: list[Duration]) -> list[Found]:
     found = []
     for match in _SUN.finditer(text):
-        if _STATE.match(text, match.start()) or re.search(r"(?a)too |so ", match[0]):
+        if _STATE.match(text, match.start()) or (
+            compiled(r"\bbefore (?:the )?$").search(text[: match.start()])
+            and not any(0 < match.start() - one.end < 12 for one in durations)
+        ):
             continue
         base: Literal["sunrise", "sunset"] = "sunset" if match["sunset"] else "sunrise"
         start, end, seconds = match.start(), match.end(), 0
@@ -146,6 +153,8 @@ def _by_sun(text: str, durations: list[Duration]) -> list[Found]:
             continue
         for one in durations:
             between, behind = text[end : one.start], text[one.end :]
+            if one.seconds > 86400:
+                continue
             if one.start >= end and (
                 way := re.fullmatch(rf"(?a)了?的?({_AFTER}|{_BEFORE}|再?过|了?)", between)
             ):
@@ -276,6 +285,8 @@ def _clash(one: Atom, other: Atom) -> bool:
 def _meant(group: list[Atom], now: datetime.datetime) -> Found | None:
     by_kind = {one.kind: one for one in group}
     clock, part = by_kind.get("clock"), by_kind.get("part")
+    if clock is None and part is not None and part.part == "noon":
+        clock = replace(part, kind="clock", hour=12, exact=True)
     day, repeat = by_kind.get("day"), by_kind.get("repeat")
     spans = _joined(sorted((one.start, one.end) for one in group))
     date = day.day if day else None
