@@ -153,7 +153,8 @@ def _english(text: str, start: int, end: int) -> Run:
     """The longest number that begins with the word at start."""
     words = [(text[start:end], end)]
     at = end
-    while (match := _WORD.match(text, at)) is not None and match[1]:
+    # No number has more words; without a bound, a page of "one one one" would take its square.
+    while len(words) < 24 and (match := _WORD.match(text, at)) is not None and match[1]:
         words.append((match[1], match.end()))
         at = match.end()
     singles = 0
