@@ -1,0 +1,137 @@
+"""The fast path: what people mostly say, understood in milliseconds and without a model.
+
+    fast = FastPath(world)
+    fast.understand("把客厅的灯关掉", state, speaker="bedroom")   # Calls, Question or None
+
+Names of devices come first, then our own sentences (`sentences/`), then Home Assistant's. It
+prefers silence to a guess: where a word of the sentence is left over, where two readings differ,
+or where it is not clear which device is meant, the answer is None, and the model's turn comes.
+Times ("in ten minutes"), wishes and references to earlier turns are none of its business.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+from hassil.intents import Intents
+from hassil.recognize import RecognizeResult, recognize_all
+from hassil.util import merge_dict
+
+from qingyu.act.calls import Call, refusal
+from qingyu.act.fast_home import home_intents, translated
+from qingyu.act.fast_meaning import Answer, Calls, Meaning, Question
+from qingyu.act.fast_slots import Slots
+from qingyu.act.fast_stop import is_stop
+from qingyu.act.fast_targets import Said
+from qingyu.act.fast_text import clauses, clean
+from qingyu.act.state import State
+from qingyu.act.world import World
+from qingyu.act.yaml_file import read_yaml
+from qingyu.errors import DataError
+
+__all__ = ["Calls", "FastPath", "Question"]
+_HANZI = re.compile(r"[\u3400-\u9fff]")
+
+
+@cache
+def own_intents(language: str) -> Intents:
+    """Our templates of "zh" or "en". Raises DataError where a file is no YAML."""
+    table: dict[str, Any] = {}
+    with as_file(files("qingyu.act") / "sentences" / language) as folder:
+        for path in sorted(folder.glob("*.yaml")):
+            merge_dict(table, read_yaml(path, DataError))
+    return Intents.from_dict(table)
+
+
+class FastPath:
+    """Understands sentences in one household. Making one costs milliseconds, the templates of
+    both languages are read once per process."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._slots = Slots(world)
+        self._robots = world.select(domain="robot")
+        for language in ("zh", "en"):
+            own_intents(language)
+            home_intents(language)
+
+    def understand(self, text: str, state: State, *, speaker: str = "") -> Answer | None:
+        """What a sentence asks for: calls (the guard's to check), a question about a state, or
+        None. speaker: id of the area where the person is, "" if unknown."""
+        parts = clauses(text)
+        if self._robots and any(is_stop(one, self._slots.names) for one in parts):
+            return self._stop(parts, state, speaker)
+        found = self._clause(clean(text), state, speaker)
+        if found is not None or len(parts) < 2:
+            return found
+        return self._all(parts, state, speaker)
+
+    def _stop(self, parts: list[str], state: State, speaker: str) -> Calls:
+        """Every robot, at once; then what else was said, if all of it is clear."""
+        stops = tuple(Call("stop", one.id) for one in self._robots)
+        rest = [one for one in parts if not is_stop(one, self._slots.names)]
+        more = self._all(rest, state, speaker) if rest else None
+        return Calls(stops + (more.calls if more else ()))
+
+    def _all(self, parts: list[str], state: State, speaker: str) -> Calls | None:
+        """Several things in one sentence, or None where one of them is not clear."""
+        calls: list[Call] = []
+        for part in parts:
+            found = self._clause(part, state, speaker)
+            if not isinstance(found, Calls):
+                return None
+            calls += found.calls
+        # Two orders for one device are a slip of the tongue or depend on each other.
+        return Calls(tuple(calls)) if len({one.entity for one in calls}) == len(calls) else None
+
+    def _clause(self, text: str, state: State, speaker: str) -> Answer | None:
+        for language in ("zh", "en") if _HANZI.search(text) else ("en",):
+            readings = self._readings(text, language, state, speaker)
+            if readings:
+                return self._best(readings, state)
+        return None
+
+    def _readings(
+        self, text: str, language: str, state: State, speaker: str
+    ) -> list[tuple[int, Answer | None]]:
+        """Every way to read all of a text: letters that are names, and what it means."""
+        lists = self._slots.within(text)
+        meaning = Meaning(self.world, state, speaker)
+        found = []
+        for result in recognize_all(text, own_intents(language), lists, language=language):
+            found.append((_named(result), meaning.of(result.intent.name, _said(result))))
+        if found:
+            return found
+        for result in recognize_all(text, home_intents(language), lists, language=language):
+            domain = str((result.context or {}).get("domain", ""))
+            ours = translated(result.intent.name, _said(result), domain)
+            found.append((_named(result), meaning.of(*ours) if ours else None))
+        return found
+
+    def _best(self, readings: list[tuple[int, Answer | None]], state: State) -> Answer | None:
+        """The one meaning of those in which most letters are names of devices."""
+        most = max(letters for letters, _ in readings)
+        answers = {answer for letters, answer in readings if letters == most and answer is not None}
+        if len(answers) > 1:
+            answers = {one for one in answers if self._possible(one, state)}
+        return answers.pop() if len(answers) == 1 else None
+
+    def _possible(self, answer: Answer, state: State) -> bool:
+        if isinstance(answer, Question):
+            return True
+        verdicts = [refusal(self.world, state, one) for one in answer.calls]
+        return all(one is None or one.outcome == "out_of_range" for one in verdicts)
+
+
+def _said(result: RecognizeResult) -> Said:
+    return {
+        one.name: one.value if one.value is not None else one.text for one in result.entities_list
+    }
+
+
+def _named(result: RecognizeResult) -> int:
+    names = ("name", "name2", "name3")
+    return sum(len(one.text.replace(" ", "")) for one in result.entities_list if one.name in names)
