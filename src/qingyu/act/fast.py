@@ -114,10 +114,13 @@ class FastPath:
     def _best(self, readings: list[tuple[int, Answer | None]], state: State) -> Answer | None:
         """The one meaning of those in which most letters are names of devices."""
         most = max(letters for letters, _ in readings)
-        answers = {answer for letters, answer in readings if letters == most and answer is not None}
+        answers: list[Answer] = []
+        for letters, answer in readings:
+            if letters == most and answer is not None and answer not in answers:
+                answers.append(answer)
         if len(answers) > 1:
-            answers = {one for one in answers if self._possible(one, state)}
-        return answers.pop() if len(answers) == 1 else None
+            answers = [one for one in answers if self._possible(one, state)]
+        return answers[0] if len(answers) == 1 else None
 
     def _possible(self, answer: Answer, state: State) -> bool:
         if isinstance(answer, Question):
