@@ -12,6 +12,7 @@ Times ("in ten minutes"), wishes and references to earlier turns are none of its
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
@@ -26,14 +27,17 @@ from qingyu.act.fast_meaning import Answer, Calls, Meaning, Question
 from qingyu.act.fast_slots import Slots
 from qingyu.act.fast_stop import is_stop
 from qingyu.act.fast_targets import Said
-from qingyu.act.fast_text import clauses, clean
+from qingyu.act.fast_text import clauses, clean, simplified
 from qingyu.act.state import State
 from qingyu.act.world import World
 from qingyu.act.yaml_file import read_yaml
 from qingyu.errors import DataError
 
 __all__ = ["Calls", "FastPath", "Question"]
+Reading = tuple[tuple[int, int], Answer | None]
+"""How good it is (the more letters are names and the fewer any words, the better), its meaning."""
 _HANZI = re.compile(r"[\u3400-\u9fff]")
+_THEN = re.compile(r"然后|\bthen\b")
 
 
 @cache
@@ -65,9 +69,13 @@ class FastPath:
         if self._robots and any(is_stop(one, self._slots.names) for one in parts):
             return self._stop(parts, state, speaker)
         found = self._clause(clean(text), state, speaker)
-        if found is not None or len(parts) < 2:
-            return found
-        return self._all(parts, state, speaker)
+        actions = {one.action for one in found.calls} if isinstance(found, Calls) else set()
+        if found is not None and "send" in actions:
+            return _dictated(found, text)
+        # An item of a list may be any words, also those of a second order.
+        if len(parts) > 1 and (found is None or actions & {"add", "remove"}):
+            return self._all(parts, state, speaker)
+        return found
 
     def _stop(self, parts: list[str], state: State, speaker: str) -> Calls:
         """Every robot, at once; then what else was said, if all of it is clear."""
@@ -96,27 +104,28 @@ class FastPath:
 
     def _readings(
         self, text: str, language: str, state: State, speaker: str
-    ) -> list[tuple[int, Answer | None]]:
-        """Every way to read all of a text: letters that are names, and what it means."""
+    ) -> list[Reading]:
+        """Every way to read all of a text."""
         lists = self._slots.within(text)
         meaning = Meaning(self.world, state, speaker)
         found = []
         for result in recognize_all(text, own_intents(language), lists, language=language):
-            found.append((_named(result), meaning.of(result.intent.name, _said(result))))
+            found.append((_rank(result), meaning.of(result.intent.name, _said(result))))
         if found:
             return found
         for result in recognize_all(text, home_intents(language), lists, language=language):
             domain = str((result.context or {}).get("domain", ""))
             ours = translated(result.intent.name, _said(result), domain)
-            found.append((_named(result), meaning.of(*ours) if ours else None))
+            if _rank(result)[0] < len(text.replace(" ", "")):  # a name alone is no order
+                found.append((_rank(result), meaning.of(*ours) if ours else None))
         return found
 
-    def _best(self, readings: list[tuple[int, Answer | None]], state: State) -> Answer | None:
-        """The one meaning of those in which most letters are names of devices."""
-        most = max(letters for letters, _ in readings)
+    def _best(self, readings: list[Reading], state: State) -> Answer | None:
+        """The one meaning of the best readings: a device's name wins over a class."""
+        best = max(rank for rank, _ in readings)
         answers: list[Answer] = []
-        for letters, answer in readings:
-            if letters == most and answer is not None and answer not in answers:
+        for rank, answer in readings:
+            if rank == best and answer is not None and answer not in answers:
                 answers.append(answer)
         if len(answers) > 1:
             answers = [one for one in answers if self._possible(one, state)]
@@ -135,6 +144,22 @@ def _said(result: RecognizeResult) -> Said:
     }
 
 
-def _named(result: RecognizeResult) -> int:
-    names = ("name", "name2", "name3")
-    return sum(len(one.text.replace(" ", "")) for one in result.entities_list if one.name in names)
+def _rank(result: RecognizeResult) -> tuple[int, int]:
+    names = wild = 0
+    for one in result.entities_list:
+        letters = len(one.text.replace(" ", ""))
+        names += letters if one.name in ("name", "name2", "name3") else 0
+        wild += letters if one.is_wildcard else 0
+    return names, -wild
+
+
+def _dictated(found: Answer, text: str) -> Calls | None:
+    """A message exactly as it was said, with its marks and last words, which cleaning took."""
+    assert isinstance(found, Calls)
+    (call,) = found.calls
+    words = str(call.arguments["text"]).split()
+    narrow = unicodedata.normalize("NFKC", text)
+    if not words or simplified(text).count(words[0]) != 1 or _THEN.search(narrow):
+        return None
+    said = narrow[simplified(text).index(words[0]) :].strip(" 。.")
+    return Calls((Call(call.action, call.entity, {**call.arguments, "text": said}),))

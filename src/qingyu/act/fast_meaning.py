@@ -99,7 +99,8 @@ class Meaning:
         if intent == "Ask":
             return self._question(said)
         if not {"name", "class"} & set(said):
-            only = self._only(_ONLY.get(intent, ""))
+            only = self._loudspeaker() if said.get("key") == "volume" else None
+            only = only or self._only(_ONLY.get(intent, ""))
             devices = None if only is None else (only,)
         else:
             # The area a vacuum is sent to is not where it stands.
@@ -119,6 +120,14 @@ class Meaning:
         if len(here) == 1:
             return here[0]
         return some[0] if len(some) == 1 else None
+
+    def _loudspeaker(self) -> Entity | None:
+        """What "volume" alone is about: a player, or the one level of a phone."""
+        levels = self.world.select(domain="level", kind="volume")
+        if not levels:
+            return self._only("media_player")
+        players = self.world.select(domain="media_player")
+        return levels[0] if len(levels) == 1 and not players else None
 
     def _supported(self, call: Call) -> bool:
         entity = self.world.entity(call.entity)

@@ -62,7 +62,7 @@ def of_class(world: World, name: str) -> tuple[Entity, ...]:
 def _of_class(world: World, speaker: str, said: Said) -> tuple[Entity, ...]:
     some = of_class(world, str(said["class"]))
     if "area" in said:
-        return tuple(one for one in some if one.area == said["area"])
+        return tuple(one for one in some if one.area in (said["area"], said.get("area2")))
     if "floor" in said:
         areas = {one.id for one in world.areas_on(str(said["floor"]))}
         return tuple(one for one in some if one.area in areas)
