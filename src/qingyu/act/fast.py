@@ -102,9 +102,7 @@ class FastPath:
                 return self._best(readings, state)
         return None
 
-    def _readings(
-        self, text: str, language: str, state: State, speaker: str
-    ) -> list[Reading]:
+    def _readings(self, text: str, language: str, state: State, speaker: str) -> list[Reading]:
         """Every way to read all of a text."""
         lists = self._slots.within(text)
         meaning = Meaning(self.world, state, speaker)
@@ -157,9 +155,12 @@ def _dictated(found: Answer, text: str) -> Calls | None:
     """A message exactly as it was said, with its marks and last words, which cleaning took."""
     assert isinstance(found, Calls)
     (call,) = found.calls
-    words = str(call.arguments["text"]).split()
-    narrow = unicodedata.normalize("NFKC", text)
-    if not words or simplified(text).count(words[0]) != 1 or _THEN.search(narrow):
+    words = str(call.arguments["text"]).strip()
+    narrow, same = unicodedata.normalize("NFKC", text), simplified(text)
+    # The template's text is without marks and, in Chinese, spaces: its beginning is verbatim.
+    begins = next((words[:n] for n in range(len(words), 0, -1) if words[:n] in same), "")
+    if not begins or same.count(begins) != 1 or _THEN.search(narrow):
         return None
-    said = narrow[simplified(text).index(words[0]) :].strip(" 。.")
+    exact = text if len(text) == len(narrow) else narrow
+    said = exact[same.index(begins) :].strip(" 。.")
     return Calls((Call(call.action, call.entity, {**call.arguments, "text": said}),))

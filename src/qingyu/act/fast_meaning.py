@@ -101,7 +101,7 @@ class Meaning:
         if not {"name", "class"} & set(said):
             only = self._loudspeaker() if said.get("key") == "volume" else None
             only = only or self._only(_ONLY.get(intent, ""))
-            devices = None if only is None else (only,)
+            devices: tuple[Entity, ...] | None = None if only is None else (only,)
         else:
             # The area a vacuum is sent to is not where it stands.
             here = {key: one for key, one in said.items() if key != "area" or intent != "Clean"}

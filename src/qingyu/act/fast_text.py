@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from qingyu.act.values import tidy
 
@@ -68,11 +68,12 @@ def clauses(text: str) -> list[str]:
 _DIGITS = {one: value for value, one in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _ZH = "零〇一二两三四五六七八九十百千万"
 _UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10000}
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SMALL = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+]  # fmt: skip
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORDS = {word: value for value, word in enumerate(_SMALL)}
 _WORDS |= {word: 10 * (value + 2) for value, word in enumerate(_TENS)}
 _EN = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_SMALL[1:10])}))?|{'|'.join(_SMALL)})"
@@ -125,7 +126,7 @@ def _chinese(text: str) -> int | None:
 Reader = Callable[[re.Match[str]], float | None]
 
 
-def _quantity(units: dict[str, float]) -> tuple[re.Pattern[str], Reader]:
+def _quantity(units: Mapping[str, float]) -> tuple[re.Pattern[str], Reader]:
     """Numerals with a unit: "两个半小时", "1.5 hours", "an hour and a half", "half an hour"."""
     names = "|".join(sorted(map(re.escape, units), key=len, reverse=True))
     one = (
