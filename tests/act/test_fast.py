@@ -73,6 +73,9 @@ def test_no_lamp_of_that_name_is_not_all_lamps() -> None:
          ["turn_off light.bedroom_globe", "turn_off light.bedroom_clip",
           "turn_off light.bathroom_spots"]),
         (TERRACE, "关射灯，然后锁上红门", ["turn_off light.kitchen_spots", "lock lock.red_door"]),
+        (TERRACE, "厨房关灯", ["turn_off light.kitchen_spots", "turn_off light.kitchen_island"]),
+        (TERRACE, "条形音箱小声点", ["set media_player.soundbar 20"]),
+        (TERRACE, "起居室的灯调暗一点", ["set light.lounge_arc 35"]),
         (TERRACE, "钓鱼灯调暗一点", ["set light.lounge_arc 35"]),
         (TERRACE, "空调调高两度", ["set climate.lounge 22"]),
         (TERRACE, "set the lounge heat pump to cool", ["set climate.lounge cool"]),
@@ -109,6 +112,7 @@ def test_it_understands(where: str, text: str, calls: list[str]) -> None:
         "if it rains close the window", "who turned the arc lamp off", "is the arc lamp on fire",
         "turn off the light in the attic", "turn on the clip lamp and the piano", "play jazz",
         "remove caviar from things to buy", "turn off everything but the toaster", "？！",
+        "turn off all the lights except the toaster", "除了面包机，所有灯都关掉",
     ],
 )  # fmt: skip
 def test_it_is_silent_where_anything_is_left_over_or_unclear(text: str) -> None:

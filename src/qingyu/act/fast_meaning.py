@@ -106,6 +106,9 @@ class Meaning:
             # The area a vacuum is sent to is not where it stands.
             here = {key: one for key, one in said.items() if key != "area" or intent != "Clean"}
             devices = targets(self.world, self.speaker, here)
+        if intent == "Adjust" and devices and "class" in said:
+            # "All lights brighter" lights none that is off.
+            devices = tuple(one for one in devices if self.state.get(one.id) != "off")
         if devices is None:
             return None
         calls = [self._call(intent, one, said) for one in devices]
