@@ -1,0 +1,95 @@
+"""What templates may name in a household, built once, and cut to what a sentence has in it.
+
+slots = Slots(world)
+slots.within("打开台灯")     # {"name": the values that occur, "area": ..., "number": ...}
+
+A value of {name} is the ids of all devices of that name and domain, joined with a space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hassil.expression import TextChunk
+from hassil.intents import SlotList, TextSlotList, TextSlotValue, WildcardSlotList
+
+from qingyu.act.fast_text import DISTANCES, DURATIONS, NUMBERS, find, simplified
+from qingyu.act.world import Scalar, World, plain
+
+WILDCARDS = ("item", "text")
+
+
+def _value(
+    words: str, value: object, context: dict[str, str] | None = None
+) -> tuple[str, TextSlotValue]:
+    text = plain(simplified(words))
+    return text, TextSlotValue(text_in=TextChunk(text), value_out=value, context=context)
+
+
+class Slots:
+    """The slot lists of a household."""
+
+    def __init__(self, world: World) -> None:
+        self.known: dict[str, list[tuple[str, TextSlotValue]]] = {}
+        domains: dict[tuple[str, str], list[str]] = {}
+        for entity in world.entities:
+            for name in entity.names:
+                ids = domains.setdefault((plain(simplified(name)), entity.domain), [])
+                if entity.id not in ids:
+                    ids.append(entity.id)
+        self.known["name"] = [
+            _value(name, " ".join(ids), {"domain": domain})
+            for (name, domain), ids in domains.items()
+        ]
+        self.known["area"] = [_value(name, one.id) for one in world.areas for name in one.names]
+        self.known["floor"] = [_value(name, one.id) for one in world.floors for name in one.names]
+        self.known["contact"] = self._contacts(world)
+        for slot, key in (("app", "app"), ("place", "place"), ("target", "target")):
+            self.known[slot] = list(self._options(world, (key,)))
+        self.known["option"] = list(self._options(world, ("state", "source", "mode")))
+        self.names = [text for text, _ in self.known["name"]]
+
+    @staticmethod
+    def _contacts(world: World) -> list[tuple[str, TextSlotValue]]:
+        """Only names that mean one person."""
+        return [
+            _value(name, one.value)
+            for one in world.contacts
+            for name in one.names
+            if len(world.contacts_named(name)) == 1
+        ]
+
+    @staticmethod
+    def _options(world: World, keys: tuple[str, ...]) -> Iterable[tuple[str, TextSlotValue]]:
+        """What people call an option; its value is what was said, for a device to look up."""
+        said: set[str] = set()
+        for entity in world.entities:
+            for key in keys:
+                for option in entity.options.get(key, ()):
+                    said.update((option, *entity.option_names.get(option, ())))
+            if "place" in keys and entity.domain == "robot":
+                said.update(name for one in world.areas for name in one.names)
+        return [_value(one, one) for one in sorted(said)]
+
+    def within(self, text: str) -> dict[str, SlotList]:
+        """The lists with only those values that a cleaned text has in it."""
+        folded = text.casefold()
+        squeezed = folded.replace(" ", "")
+        lists: dict[str, SlotList] = {
+            slot: TextSlotList(
+                name=slot,
+                values=[
+                    value
+                    for words, value in values
+                    if words in folded or words.replace(" ", "") in squeezed
+                ],
+            )
+            for slot, values in self.known.items()
+        }
+        counted = folded.replace("百分之", " ")
+        for slot, what in (("number", NUMBERS), ("duration", DURATIONS), ("distance", DISTANCES)):
+            numbers: list[tuple[str, Scalar]] = list(find(counted, what))
+            lists[slot] = TextSlotList(
+                name=slot, values=[_value(words, value)[1] for words, value in numbers]
+            )
+        return lists | {slot: WildcardSlotList(name=slot) for slot in WILDCARDS}
