@@ -1,0 +1,35 @@
+"""A process that fires schedules until it is killed: for test_schedules_killed.
+
+python schedule_worker.py <database> <file that gets a line for every schedule carried out> <now>
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from pathlib import Path
+
+from qingyu.act.database import Database
+from qingyu.act.schedules import Schedule, Schedules
+
+
+def main(database: Path, carried_out: Path, now: datetime.datetime) -> None:
+    output = os.open(carried_out, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def carry_out(one: Schedule) -> str:
+        os.write(output, f"{one.id}\n".encode())
+        return "done"
+
+    with Database(database) as opened:
+        schedules = Schedules(opened)
+        for one in schedules.recover():
+            os.write(1, f"unclear {one.id}\n".encode())
+        os.write(1, b"ready\n")
+        while schedules.list():
+            schedules.fire(now, carry_out)
+    os.write(1, b"over\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), datetime.datetime.fromisoformat(sys.argv[3]))
