@@ -82,7 +82,7 @@ def plan(
         calls += way
         left += [Left(entity=id, key=key, reason="for_good") for key in missed]
         reached = {key: value for key, value in goal.items() if key not in missed}
-        if way and reached:
+        if reached and (way or not missed):
             patch[id] = reached
     return Undo(
         turn=turn,
