@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 import stat
 import threading
@@ -120,12 +122,34 @@ def test_of_another_program(path: Path) -> None:
 def test_a_full_disk(database: Database) -> None:
     pages = database.read("PRAGMA page_count")[0][0]
     database.read(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(RecordsError, match="is full, and nothing was written; make room"):
+    with pytest.raises(
+        RecordsError, match=r"is full \(\d+ bytes are free\), and nothing was written"
+    ):
         insert(database, "x" * 100_000)
     assert count(database) == 0
     database.read("PRAGMA max_page_count = 100000")
     insert(database, "x" * 100_000)
     assert count(database) == 1
+
+
+@pytest.mark.parametrize("errors", ["sqlite", "system"])
+def test_a_disk_with_no_room_even_to_begin(
+    path: Path, monkeypatch: pytest.MonkeyPatch, errors: str
+) -> None:
+    """What a memory disk of 200 kB gave when 8 kB of it were left."""
+
+    def fail(*arguments: object, **settings: object) -> None:
+        if errors == "system":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        raise error
+
+    usage = shutil.disk_usage(path.parent.parent)._replace(free=8192)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(sqlite3, "connect", fail)
+    with pytest.raises(RecordsError, match=r"is full \(8192 bytes are free\)"):
+        Database(path)
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ tables but their history: `_VERSIONS`.
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +31,11 @@ _APPLICATION = 0x51594143
 """Marks the file as ours: "QYAC"."""
 _WAIT = 5.0
 """Seconds to wait for another process that writes."""
+_CREATING = threading.Lock()
+"""A process loses all its locks on a file when it closes any descriptor of it: SQLite must not
+have it open while we make it."""
+_ROOM = 1 << 17
+"""Bytes without which SQLite cannot begin."""
 
 _VERSIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -83,15 +91,17 @@ class Database:
         self._lock = threading.RLock()
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # SQLite gives the files it lays beside this one the same permissions.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            path.chmod(0o600)
-            self._connection = sqlite3.connect(
-                path, timeout=_WAIT, isolation_level=None, check_same_thread=False
-            )
+            with _CREATING:
+                if not path.exists():
+                    # SQLite gives the files it lays beside this one the same permissions.
+                    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                path.chmod(0o600)
+                self._connection = sqlite3.connect(
+                    path, timeout=_WAIT, isolation_level=None, check_same_thread=False
+                )
         try:
             with self._explained():
-                self._prepare()
+                self._prepare_patiently()
         except BaseException:
             self._connection.close()
             raise
@@ -100,6 +110,21 @@ class Database:
     def open(cls, path: Path | None = None) -> Database:
         """The file of this user, made where there is none. path: another one, for a test."""
         return cls(path or home_folder() / "act.sqlite")
+
+    def _prepare_patiently(self) -> None:
+        """Where others open or close the file at this moment, SQLite does not wait by itself."""
+        deadline = time.monotonic() + _WAIT
+        while True:
+            try:
+                return self._prepare()
+            except sqlite3.OperationalError as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _prepare(self) -> None:
         self._connection.row_factory = sqlite3.Row
@@ -122,12 +147,13 @@ class Database:
                 )
             )
         self._connection.execute("PRAGMA synchronous = FULL")
-        with self.write() as transaction:
-            for statements in _VERSIONS[self._check_version() :]:
-                for statement in statements:
-                    transaction.execute(statement)
-            transaction.execute(f"PRAGMA application_id = {_APPLICATION}")
-            transaction.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
+        self._connection.execute("BEGIN IMMEDIATE")
+        for statements in _VERSIONS[self._check_version() :]:
+            for statement in statements:
+                self._connection.execute(statement)
+        self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        self._connection.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
+        self._connection.execute("COMMIT")
 
     def _check_version(self) -> int:
         """The version of the file; 0 for an empty one."""
@@ -207,6 +233,8 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise _explained(self.path, error) from error
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise _full(self.path, _free(self.path)) from error
             raise _unusable(self.path, error.strerror or str(error)) from error
 
 
@@ -226,6 +254,24 @@ def _damaged(path: Path, detail: str) -> RecordsError:
     )
 
 
+def _free(path: Path) -> int:
+    """Bytes that are free on the disk of a file."""
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:
+        return _ROOM
+
+
+def _full(path: Path, free: int) -> RecordsError:
+    return RecordsError(
+        pick(
+            f"the disk of {path} is full ({free} bytes are free), and nothing was written; make"
+            " room",
+            f"{path} 所在磁盘已满（剩余 {free} 字节），未写入任何内容；请腾出空间",
+        )
+    )
+
+
 def _unusable(path: Path, detail: str) -> RecordsError:
     return RecordsError(
         pick(
@@ -241,13 +287,10 @@ def _explained(path: Path, error: sqlite3.DatabaseError) -> RecordsError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return _damaged(path, str(error))
-    if code == sqlite3.SQLITE_FULL:
-        return RecordsError(
-            pick(
-                f"the disk of {path} is full, and nothing was written; make room",
-                f"{path} 所在磁盘已满，未写入任何内容；请腾出空间",
-            )
-        )
+    # Where not even the shared index beside it can grow, SQLite speaks of an I/O error.
+    free = _free(path)
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and free < _ROOM):
+        return _full(path, free)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return RecordsError(
             pick(
