@@ -19,16 +19,14 @@ def main(database: Path, carried_out: Path, now: datetime.datetime) -> None:
 
     def carry_out(one: Schedule) -> str:
         os.write(output, f"{one.id}\n".encode())
+        os.write(1, b"fired\n")
         return "done"
 
     with Database(database) as opened:
         schedules = Schedules(opened)
-        for one in schedules.recover():
-            os.write(1, f"unclear {one.id}\n".encode())
-        os.write(1, b"ready\n")
+        schedules.recover()
         while schedules.list():
             schedules.fire(now, carry_out)
-    os.write(1, b"over\n")
 
 
 if __name__ == "__main__":
