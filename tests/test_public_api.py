@@ -30,6 +30,7 @@ PUBLIC = {
     "Perplexity",
     "QingyuError",
     "QueueFullError",
+    "RecordsError",
     "Result",
     "Sampling",
     "SavedState",

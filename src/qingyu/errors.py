@@ -22,7 +22,8 @@
     ├── EndpointError            a server that was asked for answers gave none
     ├── TrainingError            a training run cannot begin, or cannot go on
     ├── WorldError               a household's file is missing, damaged or says what cannot be
-    └── ActionError              a device cannot do what it was told
+    ├── ActionError              a device cannot do what it was told
+    └── RecordsError             the assistant's database is damaged, too new, or cannot be written
 
 A message names the thing, the number and the fix, in English or Chinese
 (see `qingyu.text`). Our own bugs are `assert`, never one of these.
@@ -165,3 +166,7 @@ class WorldError(QingyuError):
 
 class ActionError(QingyuError):
     """A device cannot do what it was told; nothing was changed."""
+
+
+class RecordsError(QingyuError):
+    """The assistant's database is damaged, of a newer version, or cannot be read or written."""
