@@ -131,13 +131,14 @@ def wanted(kind: str, written: str) -> tuple[float, str]:
     return float(number), unit.get(kind, "")
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+KINDS = ("integer", "degrees", "percent", "fraction", "ordinal", "digits")
+
+
+# English years are left out: nineteen eighty four is two numbers.
 @pytest.mark.parametrize(
-    "kind", ["integer", "degrees", "percent", "fraction", "ordinal", "digits", "year"]
+    ("language", "kind"), [(one, kind) for one in ("zh", "en") for kind in KINDS] + [("zh", "year")]
 )
 def test_what_the_generator_says_is_understood(language: str, kind: str) -> None:
-    if (language, kind) == ("en", "year"):
-        pytest.skip("nineteen eighty four is two numbers")
     module, draw = spoken(), random.Random(6)
     for _ in range(300):
         said = module.say(language, kind, draw)
