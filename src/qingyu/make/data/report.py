@@ -69,8 +69,8 @@ class Report:
         if not self.contamination_checked:
             lines.append(
                 pick(
-                    "not checked against evaluation questions: there were none",
-                    "未与评测题目比对：没有找到题目",
+                    "not checked against evaluation questions: none found, or switched off",
+                    "未与评测题目比对：没有找到题目，或配方中已关闭",
                 )
             )
         return lines
