@@ -19,7 +19,7 @@ from qingyu.cli.main import build_app
 from tests.cli.scripted import Install, Run
 
 VERBS = [
-    *("chat", "generate", "serve", "models", "pull", "verify", "rm", "export", "import"),
+    *("chat", "generate", "assist", "serve", "models", "pull", "verify", "rm", "export", "import"),
     *("train", "import-hf"),
     *("eval", "compare", "report", "receipt", "leaderboard"),
     *("data", "inspect", "tokenize", "bench", "doctor"),

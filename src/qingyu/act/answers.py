@@ -1,9 +1,9 @@
 """What comes back from a turn: the reply, and all that is needed to show why.
 
-    answer = assistant.say("关灯")
-    answer.text             # "已关闭大灯。"
-    answer.steps[0].after   # {"light.main": {"state": "off"}}
-    answer.as_json()        # the same for a page or a program
+answer = assistant.say("关灯")
+answer.text             # "已关闭大灯。"
+answer.steps[0].after   # {"light.main": {"state": "off"}}
+answer.as_json()        # the same for a page or a program
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ model if there is one. Any thread may call anything; the household does one thin
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -20,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from qingyu.act.answers import Answer, Fired, Language, Path, Step
-from qingyu.act.calls import Verdict
+from qingyu.act.calls import Call, Verdict
 from qingyu.act.carrying import Carrier
 from qingyu.act.context import context_line
 from qingyu.act.database import Database
@@ -28,15 +29,15 @@ from qingyu.act.devices import Devices
 from qingyu.act.dialogue import Choice, Confirm, Dialogue
 from qingyu.act.facts import Fact, Note, Said
 from qingyu.act.hearing import Heard, Hearing, Skill
-from qingyu.act.journal import Entry, Journal
-from qingyu.act.memory import Memory
+from qingyu.act.journal import Entry, Journal, Who
+from qingyu.act.memory import LONGEST, Memory
 from qingyu.act.replies import reply
 from qingyu.act.schedules import Schedule, Schedules
 from qingyu.act.short_words import after_no, chosen, decision
 from qingyu.act.state import State
 from qingyu.act.talk import Chat
 from qingyu.act.turn import Records, Turn
-from qingyu.act.understood import Do, No, Talk, Understood, Undo, Yes
+from qingyu.act.understood import Do, No, Talk, Undo, Yes
 from qingyu.act.world import World, plain
 from qingyu.errors import ActionError, QingyuError
 from qingyu.text import language as usual_language
@@ -89,8 +90,19 @@ class Assistant:
 
         Raises RecordsError where the database cannot be written; then nothing was done.
         """
+        if self._hearing.is_halt(text) and self._is_busy():
+            # Something else is being done, and may take its time: a stop does not wait for it.
+            for robot in self._given.select(domain="robot"):
+                self.devices.carry_out(Call("stop", robot.id))
         with self._lock:
             return self._say(text.strip(), speaker, language, time.perf_counter())
+
+    def _is_busy(self) -> bool:
+        """Whether another thread has the household do something."""
+        if not self._lock.acquire(blocking=False):
+            return True
+        self._lock.release()
+        return False
 
     def undo(self, speaker: str = "", language: Language | None = None) -> Answer:
         """Take back the last turn that did or planned something."""
@@ -111,17 +123,21 @@ class Assistant:
         if not text:
             return self._note("quiet", dialogue, begun)
         waiting = dialogue.take_waiting(now)
-        if waiting is not None and not self._hearing.is_halt(text):
+        halt = self._hearing.is_halt(text)
+        if waiting is not None and not halt:
             answered = self._answered(text, speaker, dialogue, waiting, now, begun)
             if answered is not None:
                 return answered
-        heard = self._hear(text, speaker, dialogue, now, waiting)
+        heard = self._hear(text, speaker, dialogue, now, waiting, halt=halt)
         if waiting is not None:
             said = {type(one) for one in heard.parts}
             if isinstance(waiting, Confirm) and said == {Yes}:
                 return self._confirmed(text, dialogue, waiting, heard.path, begun)
             if said == {No}:
                 return self._refused(text, dialogue, waiting, heard.path, begun)
+            if isinstance(waiting, Choice) and heard.form.startswith("pick"):
+                heard = dataclasses.replace(heard, parts=(*waiting.rest, *heard.parts))
+                waiting = None
         turn = self._turn(text, dialogue, heard, dropped=waiting)
         return self._answer(turn, heard, dialogue, begun)
 
@@ -132,8 +148,11 @@ class Assistant:
         dialogue: Dialogue,
         now: datetime,
         waiting: Confirm | Choice | None,
+        *,
+        halt: bool,
     ) -> Heard:
-        routine = self.memory.routine_called(text[:40]) if len(plain(text)) <= 40 else None
+        short = not halt and len(plain(text)) <= LONGEST
+        routine = self.memory.routine_called(text) if short else None
         if routine is not None:
             return Heard((Do(routine.calls),), "rule")
         area = speaker if self._world.area(speaker) is not None else ""
@@ -161,15 +180,21 @@ class Assistant:
                 return None
             return self._refused(text, dialogue, waiting, "rule", begun)
         if isinstance(waiting, Confirm):
-            if decided:
-                return self._confirmed(text, dialogue, waiting, "rule", begun)
-            return None
+            rest = after_no(text)
+            if not decided or (rest and self._wants_more(rest, speaker, waiting, now)):
+                return None
+            return self._confirmed(text, dialogue, waiting, "rule", begun)
         which = waiting.which
         picked = chosen(text, which.candidates, self._world)
         if not picked or self._is_other(text, speaker, which.candidates, now):
             return None
         heard = Heard((*waiting.rest, *which.again(picked)), "rule")
         return self._answer(self._turn(text, dialogue, heard), heard, dialogue, begun)
+
+    def _wants_more(self, rest: str, speaker: str, waiting: Confirm, now: datetime) -> bool:
+        """Whether what follows a yes is an order of its own, so that it was no yes to this."""
+        asked = {call.entity for call in waiting.calls}
+        return self._is_other(rest, speaker, tuple(asked), now)
 
     def _is_other(
         self, text: str, speaker: str, candidates: tuple[str, ...], now: datetime
@@ -203,13 +228,8 @@ class Assistant:
 
     def _start(self, text: str, dialogue: Dialogue, heard: Heard) -> Turn:
         records = Records(self._world, self._carrier, self.journal, self.schedules, self.memory)
-        return Turn(
-            records,
-            dialogue,
-            text=text,
-            who="model" if who == "model" else "fast",
-            now=self._clock(),
-        )
+        who: Who = "model" if heard.path == "model" else "fast"
+        return Turn(records, dialogue, text=text, who=who, now=self._clock())
 
     def _turn(
         self,
@@ -255,9 +275,7 @@ class Assistant:
             path = "talk" if not turn.steps else path
         waiting = dialogue.waiting
         return Answer(
-            text=reply(
-                turn.facts, self._world, self.state(), dialogue.language, now=self._clock()
-            ),
+            text=reply(turn.facts, self._world, self.state(), dialogue.language, now=self._clock()),
             language=dialogue.language,
             path=path,
             form=heard.form,
@@ -273,7 +291,7 @@ class Assistant:
     def _learn_names(self) -> None:
         """Build anew what knows names."""
         self._world = self.memory.extended(self._given)
-        self._hearing = Hearing(self._world, self._skill)
+        self._hearing = Hearing(self._world, self._skill, [one.name for one in self.memory.list()])
         self._carrier = Carrier(self._world, self.devices, self.journal)
 
     def forget(self, id: int) -> None:
@@ -310,9 +328,7 @@ class Assistant:
                 listener(one)
         return tuple(fired)
 
-    def _fired(
-        self, schedule: Schedule, results: list[Step | Verdict], now: datetime
-    ) -> Fired:
+    def _fired(self, schedule: Schedule, results: list[Step | Verdict], now: datetime) -> Fired:
         usual: Language = "zh" if usual_language() == "zh" else "en"
         language = self._hearing.language_of(schedule.text, usual)
         return Fired(
@@ -347,11 +363,13 @@ class Assistant:
     def _run(self) -> None:
         while not self._ended.is_set():
             self._wake.clear()
-            self.tick()
-            due = self.schedules.next_due()
             wait = _LONGEST_WAIT
-            if due is not None:
-                wait = min(wait, max(0.0, due.timestamp() - self._clock().timestamp()))
+            # A full disk now must not end what is planned for later.
+            with contextlib.suppress(QingyuError):
+                self.tick()
+                due = self.schedules.next_due()
+                if due is not None:
+                    wait = min(wait, max(0.0, due.timestamp() - self._clock().timestamp()))
             self._wake.wait(wait)
 
     def close(self) -> None:
@@ -367,4 +385,3 @@ class Assistant:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-

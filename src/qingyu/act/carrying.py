@@ -78,22 +78,26 @@ class Carrier:
             state = state.updated(one.id, {"state": 0})
         return state
 
-    def carry_out(self, turn: Turn, call: Call, *, confirmed: bool = False) -> Step | Verdict:
-        """Do one call. A Verdict that is not fine means that nothing was done.
+    def carry_out(
+        self, turn: Turn | None, call: Call, *, confirmed: bool = False
+    ) -> Step | Verdict:
+        """Do one call. A Verdict that is not fine means that nothing was done. turn: None only for
+        a robot's stop that could not be written down.
 
         Raises RecordsError where the journal cannot be written: then nothing was done either,
-        but for a robot's stop, which is done anyway.
+        but for such a stop.
         """
         before = self.devices.state()
         verdict = check(self.world, before, call, confirmed=confirmed)
         if verdict.outcome != "fine":
             return verdict
-        halt = call.entity.startswith("robot.") and call.action == "stop"
         entry: int | None = None
         try:
-            entry = self._journal.begin(turn, call, before, apply(self.world, before, call))
+            if turn is not None:
+                expected = apply(self.world, before, call)
+                entry = self._journal.begin(turn, call, before, expected)
         except RecordsError:
-            if not halt:
+            if not is_halt(call):
                 raise
         report = self._tell(call)
         after = patched(before, report.changed)
@@ -112,7 +116,9 @@ class Carrier:
     def _tell(self, call: Call) -> Report:
         try:
             return self.devices.carry_out(call)
-        except QingyuError as error:  # against the contract; it is a device that failed all the same
+        except (
+            QingyuError
+        ) as error:  # against the contract; it is a device that failed all the same
             return Report(outcome="failed", detail=str(error))
 
     def close_unfinished(self, entries: Sequence[int], state: State) -> None:
@@ -125,6 +131,11 @@ class Carrier:
                 failed=True,
                 detail=pick("ended in the middle of it", "中途被终止"),
             )
+
+
+def is_halt(call: Call) -> bool:
+    """Whether it is a robot's stop, which nothing may come before."""
+    return call.action == "stop" and call.entity.startswith("robot.")
 
 
 def patched(state: State, changed: Changes) -> State:
@@ -141,5 +152,3 @@ def _values_of(state: State, changed: Changes) -> Changes:
         for id, values in changed.items()
         if id in state.entities
     }
-
-

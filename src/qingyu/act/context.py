@@ -82,7 +82,9 @@ def _order(call: Call) -> tuple[str, str | None]:
     if (domain, call.action) in _ALONE:
         return _ALONE[domain, call.action], None
     if call.action == "set":
-        return "set", " ".join(f"{_KEYS.get(k, k)} {_value(k, v)}" for k, v in call.arguments.items())
+        return "set", " ".join(
+            f"{_KEYS.get(k, k)} {_value(k, v)}" for k, v in call.arguments.items()
+        )
     if call.action == "clean":
         return "clean", "<area>"
     if call.action in _VERBS and domain not in ("timer", "alarm"):

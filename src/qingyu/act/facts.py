@@ -1,6 +1,6 @@
 """What a turn came to, in the order it is told: replies are made from nothing else.
 
-    [Step(...), Verdict(outcome="out_of_range", ...), Planned(schedule)]
+[Step(...), Verdict(outcome="out_of_range", ...), Planned(schedule)]
 """
 
 from __future__ import annotations
@@ -74,7 +74,13 @@ class Note:
     """
 
     what: Literal[
-        "quiet", "lost", "talk", "nothing_waits", "fine", "nothing_to_undo", "unknown_name",
+        "quiet",
+        "lost",
+        "talk",
+        "nothing_waits",
+        "fine",
+        "nothing_to_undo",
+        "unknown_name",
         "repeats",
     ]
 

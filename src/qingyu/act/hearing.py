@@ -10,12 +10,13 @@ Built once per household and set of nicknames. Knows nothing of what waits for a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from qingyu.act.answers import Language, Path
+from qingyu.act.calls import Call
 from qingyu.act.fast import Calls, FastPath, Question
 from qingyu.act.fast_stop import is_stop
 from qingyu.act.fast_text import clauses, simplified
@@ -55,12 +56,16 @@ class Heard:
 
 
 class Hearing:
-    def __init__(self, world: World, skill: Skill | None = None) -> None:
+    """taught: names that memory has, of devices and of routines."""
+
+    def __init__(
+        self, world: World, skill: Skill | None = None, taught: Iterable[str] = ()
+    ) -> None:
         self.world = world
         self._skill = skill
         self._fast = FastPath(world)
         self._marker = Marker(world)
-        self._teaching = Teaching(world)
+        self._teaching = Teaching(world, taught)
         self._robots = world.select(domain="robot")
         self._names = sorted(
             {plain(simplified(name)) for one in world.entities for name in one.names},
@@ -71,23 +76,19 @@ class Hearing:
 
     def is_halt(self, text: str) -> bool:
         """Whether a robot is told to stop, in any wording."""
-        return bool(self._robots) and any(
-            is_stop(one, self._robot_names) for one in clauses(text)
-        )
+        return bool(self._robots) and any(is_stop(one, self._robot_names) for one in clauses(text))
 
     def language_of(self, text: str, usual: Language) -> Language:
-        """The language somebody speaks; `usual` where only names and numbers are said."""
-        rest = plain(simplified(text))
+        """The language somebody speaks; `usual` where nothing but names and numbers is said."""
+        whole = plain(simplified(text))
+        rest = whole
         for name in self._names:
             if len(name) > 1:
                 rest = rest.replace(name, " ")
-        for words in (rest, text):
-            hanzi, latin = len(_HANZI.findall(words)), len(_LATIN.findall(words))
-            if hanzi or latin:
-                if words is text and rest.strip() != "" and hanzi and latin:
-                    return usual
-                return "zh" if hanzi > 1.5 * latin else "en"
-        return usual
+        hanzi, latin = len(_HANZI.findall(rest)), len(_LATIN.findall(rest))
+        if hanzi or latin:
+            return "zh" if hanzi > 1.5 * latin else "en"
+        return "zh" if _HANZI.search(whole) and not _LATIN.search(whole) else usual
 
     def hear(
         self,
@@ -114,10 +115,12 @@ class Hearing:
             marked = self._marker.mark(text, state, now)
             form = self._skill.form(context, marked)
             if form is not None:
-                parts = resolve(form, marked, self.world, state, speaker, now, focus)
+                parts = resolve(
+                    form, marked, self.world, state, speaker=speaker, now=now, focus=focus
+                )
                 return Heard(parts, "model", str(form))
             return Heard((), "none")
-        spread = self._spread(text, state, speaker)
+        spread = self._spread(text, state)
         return Heard((spread,), "fast") if spread else Heard((), "none")
 
     def fast(self, text: str, state: State, speaker: str, now: datetime) -> Understood:
@@ -150,32 +153,29 @@ class Hearing:
                     return _understood(found)
         return ()
 
-    def _spread(self, text: str, state: State, speaker: str) -> Which | None:
-        """Whether it would be clear if only the room were: then the rooms' devices are the
-        candidates. Without a model only, which is better at it."""
-        found: dict[tuple[str, ...], Do] = {}
+    def _spread(self, text: str, state: State) -> Which | None:
+        """Whether it would be clear if only the room were: then its devices, or where they are
+        many the rooms, are the candidates. For want of a model, which is better at it."""
+        found: dict[str, tuple[Call, ...]] = {}
         for area in self.world.areas:
             one = self._fast.understand(text, state, speaker=area.id)
-            if isinstance(one, Calls) and len({call.entity for call in one.calls}) == len(one.calls):
-                ids = tuple(call.entity for call in one.calls)
-                if all(self._stands(id, area.id) for id in ids):
-                    found[ids] = Do(one.calls)
+            if isinstance(one, Calls) and all(
+                self._stands(call.entity, area.id) for call in one.calls
+            ):
+                found[area.id] = one.calls
         if len(found) < 2:
             return None
-        candidates = tuple(id for ids in found for id in ids)
-        return Which(candidates, _chooser(found))
+        several = any(len(calls) > 1 for calls in found.values())
+        named = {area if several else calls[0].entity: calls for area, calls in found.items()}
+
+        def again(chosen: tuple[str, ...]) -> Understood:
+            return (Do(tuple(call for one in chosen for call in named.get(one, ()))),)
+
+        return Which(tuple(named), again, "area" if several else "entity")
 
     def _stands(self, id: str, area: str) -> bool:
         entity = self.world.entity(id)
         return entity is not None and entity.area == area
-
-
-def _chooser(found: dict[tuple[str, ...], Do]) -> Callable[[tuple[str, ...]], Understood]:
-    def again(ids: tuple[str, ...]) -> Understood:
-        calls = [call for do in found.values() for call in do.calls if call.entity in ids]
-        return (Do(tuple(calls)),) if calls else ()
-
-    return again
 
 
 def _understood(found: Calls | Question) -> Understood:

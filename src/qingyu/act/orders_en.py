@@ -1,7 +1,7 @@
 """An order in English, as it is asked about and as it was done.
 
-    OrdersEn(world).phrase([Call("turn_on", "light.desk")])               # "turn on the desk lamp"
-    OrdersEn(world).phrase([Call("turn_on", "light.desk")], past=True)    # "turned on the desk lamp"
+OrdersEn(world).phrase([Call("turn_on", "light.desk")])               # "turn on the desk lamp"
+OrdersEn(world).phrase([Call("turn_on", "light.desk")], past=True)    # "turned on the desk lamp"
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from qingyu.act.wording import Naming, amount, number
 from qingyu.act.world import Entity, Record, Value, World
 
 MODES = {"fan_only": "fan only"}
-DAYS = dict(
-    daily="every day", weekdays="on weekdays", weekends="at weekends", mon="on Mondays",
-    tue="on Tuesdays", wed="on Wednesdays", thu="on Thursdays", fri="on Fridays", sat="on Saturdays",
-    sun="on Sundays",
-)  # fmt: skip
+DAYS = {
+    "daily": "every day", "weekdays": "on weekdays", "weekends": "at weekends",
+    "mon": "on Mondays", "tue": "on Tuesdays", "wed": "on Wednesdays", "thu": "on Thursdays",
+    "fri": "on Fridays", "sat": "on Saturdays", "sun": "on Sundays",
+}  # fmt: skip
 _PAST = {
     "turn": "turned", "open": "opened", "close": "closed", "lock": "locked", "unlock": "unlocked",
     "activate": "activated", "stop": "stopped", "mute": "muted", "unmute": "unmuted", "play": "played",
@@ -142,7 +142,7 @@ class OrdersEn(Naming):
             case ("reminder", "add") | ("calendar", "add"):
                 what = a.get("text", a.get("title", ""))
                 return f"put “{what}” into {names}: {self.moment_text(str(a['at']))}"
-            case ("timer" | "alarm" | "reminder" | "calendar"), _:
+            case (("timer" | "alarm" | "reminder" | "calendar"), _):
                 which = self.entry(dict(a)) if a else ""
                 return f"cancel {names}: {which}" if which else f"cancel everything on {names}"
             case "dialer", _:

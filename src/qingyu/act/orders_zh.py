@@ -1,6 +1,6 @@
 """An order in Chinese, without a subject: what follows 已, 会 and 要.
 
-    Orders(world).phrase([Call("set", "light.desk", {"brightness": 40})])    # "把台灯的亮度调到40%"
+Orders(world).phrase([Call("set", "light.desk", {"brightness": 40})])    # "把台灯的亮度调到40%"
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from qingyu.act.values import MOMENT
 from qingyu.act.wording import Naming, amount, number
 from qingyu.act.world import Entity, Record, Value, World
 
-COLORS = dict(
-    red="红色", orange="橙色", yellow="黄色", green="绿色", cyan="青色", blue="蓝色", purple="紫色",
-    pink="粉色", white="白色",
-)  # fmt: skip
-MODES = dict(off="关闭", cool="制冷", heat="制热", auto="自动", dry="除湿", fan_only="送风")
-LEVELS = dict(low="低", medium="中", high="高", auto="自动", off="关") | {"on": "开"}
-DAYS = dict(
-    once="一次", daily="每天", weekdays="工作日", weekends="周末", mon="周一", tue="周二", wed="周三",
-    thu="周四", fri="周五", sat="周六", sun="周日",
-)  # fmt: skip
+COLORS = {
+    "red": "红色", "orange": "橙色", "yellow": "黄色", "green": "绿色", "cyan": "青色",
+    "blue": "蓝色", "purple": "紫色", "pink": "粉色", "white": "白色",
+}  # fmt: skip
+MODES = {
+    "off": "关闭", "cool": "制冷", "heat": "制热", "auto": "自动", "dry": "除湿",
+    "fan_only": "送风",
+}  # fmt: skip
+LEVELS = {
+    "low": "低", "medium": "中", "high": "高", "auto": "自动", "off": "关", "on": "开",
+}  # fmt: skip
+DAYS = {
+    "once": "一次", "daily": "每天", "weekdays": "工作日", "weekends": "周末", "mon": "周一",
+    "tue": "周二", "wed": "周三", "thu": "周四", "fri": "周五", "sat": "周六", "sun": "周日",
+}  # fmt: skip
 _PLAIN = {
     "turn_on": "打开{}", "turn_off": "关闭{}", "open": "打开{}", "close": "关上{}",
     "lock": "锁上{}", "unlock": "解锁{}", "activate": "启动{}", "stop": "停止{}",
@@ -133,7 +138,7 @@ class OrdersZh(Naming):
             case ("reminder", "add") | ("calendar", "add"):
                 what = a.get("text", a.get("title", ""))
                 return f"记下{self.moment_text(str(a['at']))}“{what}”"
-            case ("alarm" | "reminder" | "calendar"), _:
+            case (("alarm" | "reminder" | "calendar"), _):
                 return f"取消{self._matching(call, names)}"
             case "dialer", _:
                 return f"给{self.contact(str(a['contact']))}打电话"

@@ -13,11 +13,12 @@ from qingyu.act.wording import about_then, active, amount, records
 from qingyu.act.world import Entity, Value
 
 STATES = {"stopped": "not charging", "docked": "in the dock", "returning": "on its way to the dock"}
-DETECTED = dict(
-    door=("open", "closed"), window=("open", "closed"), motion=("sensing motion", "still"),
-    presence=("sensing somebody", "sensing nobody"), smoke=("sensing smoke", "sensing no smoke"),
-    leak=("sensing a leak", "dry"), rain=("sensing rain", "dry"),
-)  # fmt: skip
+DETECTED = {
+    "door": ("open", "closed"), "window": ("open", "closed"),
+    "motion": ("sensing motion", "still"), "presence": ("sensing somebody", "sensing nobody"),
+    "smoke": ("sensing smoke", "sensing no smoke"), "leak": ("sensing a leak", "dry"),
+    "rain": ("sensing rain", "dry"),
+}  # fmt: skip
 _MORE = {
     "light": ("brightness", "color", "color_temperature"), "fan": ("speed",), "cover": ("position",),
     "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
@@ -106,7 +107,9 @@ class QuestionsEn(OrdersEn):
             key = "place" if entity.supports("place") else "area" if entity.supports("area") else ""
             area = self.world.area(entity.area)
             if not key or (key == "area" and not state.get(entity.id, key)):
-                where = f"in {the(area.name('en'))}" if area is not None else "nowhere in particular"
+                where = (
+                    f"in {the(area.name('en'))}" if area is not None else "nowhere in particular"
+                )
                 return f"{name} is {where}"
         if key in ("state", "open?", "on?", "open"):
             now = self.is_now(entity.id, state)
@@ -127,7 +130,9 @@ class QuestionsEn(OrdersEn):
         told = [
             self._attribute(entity, key, state)
             for key in _MORE.get(entity.domain, ())
-            if entity.supports(key) and (going or key in _ALWAYS) and state.get(entity.id, key) != ""
+            if entity.supports(key)
+            and (going or key in _ALWAYS)
+            and state.get(entity.id, key) != ""
         ]
         return f", {', '.join(told)}" if told else ""
 

@@ -12,17 +12,19 @@ from qingyu.act.values import is_number
 from qingyu.act.wording import about_then, active, amount, records
 from qingyu.act.world import Entity, Value
 
-STATES = dict(
-    on="开着", off="关着", open="开着", closed="关着", locked="锁着", unlocked="没有锁", idle="空闲",
-    playing="在播放", paused="暂停着", docked="在充电座上", cleaning="在清扫", returning="在回充",
-    calling="在通话", navigating="在导航", charging="在充电", stopped="没有在充电", standing="站着",
-    sitting="坐着", lying="趴着", walking="在走", following="在跟随", patrolling="在巡逻",
-)  # fmt: skip
-DETECTED = dict(
-    door=("开着", "关着"), window=("开着", "关着"), motion=("有动静", "没有动静"),
-    presence=("有人", "没有人"), smoke=("有烟雾", "没有烟雾"), leak=("漏水了", "没有漏水"),
-    rain=("在下雨", "没有下雨"),
-)  # fmt: skip
+STATES = {
+    "on": "开着", "off": "关着", "open": "开着", "closed": "关着", "locked": "锁着",
+    "unlocked": "没有锁", "idle": "空闲", "playing": "在播放", "paused": "暂停着",
+    "docked": "在充电座上", "cleaning": "在清扫", "returning": "在回充", "calling": "在通话",
+    "navigating": "在导航", "charging": "在充电", "stopped": "没有在充电", "standing": "站着",
+    "sitting": "坐着", "lying": "趴着", "walking": "在走", "following": "在跟随",
+    "patrolling": "在巡逻",
+}  # fmt: skip
+DETECTED = {
+    "door": ("开着", "关着"), "window": ("开着", "关着"), "motion": ("有动静", "没有动静"),
+    "presence": ("有人", "没有人"), "smoke": ("有烟雾", "没有烟雾"),
+    "leak": ("漏水了", "没有漏水"), "rain": ("在下雨", "没有下雨"),
+}  # fmt: skip
 _MORE = {
     "light": ("brightness", "color", "color_temperature"), "fan": ("speed",), "cover": ("position",),
     "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
@@ -126,7 +128,9 @@ class QuestionsZh(OrdersZh):
         told = [
             self._attribute(entity, key, state)
             for key in _MORE.get(entity.domain, ())
-            if entity.supports(key) and (going or key in _ALWAYS) and state.get(entity.id, key) != ""
+            if entity.supports(key)
+            and (going or key in _ALWAYS)
+            and state.get(entity.id, key) != ""
         ]
         return f"，{'，'.join(told)}" if told else ""
 

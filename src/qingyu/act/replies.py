@@ -17,7 +17,15 @@ from typing import Protocol
 from qingyu.act.answers import Language, Step
 from qingyu.act.calls import Call, Verdict
 from qingyu.act.facts import (
-    Asked, Dropped, Fact, Learned, Note, Planned, Said, Sure, Undone,
+    Asked,
+    Dropped,
+    Fact,
+    Learned,
+    Note,
+    Planned,
+    Said,
+    Sure,
+    Undone,
 )  # fmt: skip
 from qingyu.act.memory import Memorized
 from qingyu.act.replies_en import RepliesEn

@@ -19,23 +19,23 @@ from qingyu.act.vocabulary import DOMAINS
 from qingyu.act.when import parse_when
 from qingyu.act.wording import alike, amount, number
 
-CLASSES = dict(
-    ac="air conditioner", media="media player", water_heater="water heater", todo="list",
-    drive_mode="drive mode", shopping="shopping list", everything="device", pm25="PM2.5 sensor",
-    co2="CO2 sensor", tire_pressure="tyre pressure", climate="air conditioner", temperature="thermometer",
-    humidity="humidity sensor", motion="motion sensor", smoke="smoke detector", leak="leak sensor",
-    rain="rain sensor", media_player="media player", binary_sensor="detector",
-)  # fmt: skip
-NOTES = dict(
-    quiet="Yes?",
-    lost="I did not understand that.",
-    talk="I can't chat, I only handle devices.",
-    nothing_waits="There is nothing to confirm.",
-    fine="All right, I will leave it.",
-    nothing_to_undo="There is nothing to undo.",
-    unknown_name="I don't know which one that is, so nothing was remembered.",
-    repeats="I can't repeat things every day yet, only plan them once.",
-)
+CLASSES = {
+    "ac": "air conditioner", "media": "media player", "water_heater": "water heater",
+    "todo": "list", "drive_mode": "drive mode", "shopping": "shopping list",
+    "everything": "device", "pm25": "PM2.5 sensor", "co2": "CO2 sensor",
+    "tire_pressure": "tyre pressure", "climate": "air conditioner", "temperature": "thermometer",
+    "humidity": "humidity sensor", "motion": "motion sensor", "smoke": "smoke detector",
+    "leak": "leak sensor", "rain": "rain sensor", "media_player": "media player",
+    "binary_sensor": "detector",
+}  # fmt: skip
+NOTES = {
+    "quiet": "Yes?", "lost": "I did not understand that.",
+    "talk": "I can't chat, I only handle devices.",
+    "nothing_waits": "There is nothing to confirm.", "fine": "All right, I will leave it.",
+    "nothing_to_undo": "There is nothing to undo.",
+    "unknown_name": "I don't know which one that is, so nothing was remembered.",
+    "repeats": "I can't repeat things every day yet, only plan them once.",
+}  # fmt: skip
 
 
 class RepliesEn(QuestionsEn, OrdersEn):
@@ -59,9 +59,13 @@ class RepliesEn(QuestionsEn, OrdersEn):
         match verdict.outcome, verdict.reason:
             case "out_of_range", "step":
                 step, value = number(verdict.step or 1), self._with_unit(verdict, verdict.value)
-                return f"The {what} of {name} goes in steps of {step}{verdict.unit}, so not {value}."
+                return (
+                    f"The {what} of {name} goes in steps of {step}{verdict.unit}, so not {value}."
+                )
             case "out_of_range", _:
-                low, high = ("" if one is None else number(one) for one in (verdict.low, verdict.high))
+                low, high = (
+                    "" if one is None else number(one) for one in (verdict.low, verdict.high)
+                )
                 value, unit = self._with_unit(verdict, verdict.value), self._unit(verdict.unit)
                 return f"The {what} of {name} can only be {low} to {high}{unit}, not {value}."
             case "absent", "entity":
@@ -174,7 +178,10 @@ class RepliesEn(QuestionsEn, OrdersEn):
     def undone(self, fact: Undone, state: State) -> str:
         parts = []
         back = dict.fromkeys(
-            id for one in fact.steps if one.outcome == "done" for id in one.after or (one.call.entity,)
+            id
+            for one in fact.steps
+            if one.outcome == "done"
+            for id in one.after or (one.call.entity,)
         )
         if back:
             told = [f"{the(self.name(id))} is {self.is_now(id, state)}" for id in back]
@@ -202,14 +209,20 @@ class RepliesEn(QuestionsEn, OrdersEn):
         return f"{lead}: {what.name} {what.value}."
 
     def note(self, what: str) -> str:
-        example = next((one for one in self.world.entities if one.domain in ("light", "switch")), None)
+        example = next(
+            (one for one in self.world.entities if one.domain in ("light", "switch")), None
+        )
         if what == "lost" and example is not None:
             return f"{NOTES[what]} Try: turn on {the(self.name(example.id))}."
         return NOTES[what]
 
     def absent(self, part: Absent) -> str:
         places = self.listed([the(self.place(one)) for one in part.places])
-        thing = f"“{part.words}”" if part.words else CLASSES.get(part.thing, part.thing or "such device")
+        thing = (
+            f"“{part.words}”"
+            if part.words
+            else CLASSES.get(part.thing, part.thing or "such device")
+        )
         return f"There is no {thing}{f' in {places}' if places else ' here'}."
 
     def unable(self, part: Unable) -> str:

@@ -19,26 +19,26 @@ from qingyu.act.vocabulary import DOMAINS
 from qingyu.act.when import parse_when
 from qingyu.act.wording import alike, amount, number
 
-CLASSES = dict(
-    light="灯", switch="开关", appliance="电器", curtain="窗帘", blind="百叶帘", window="窗户", cover="门窗帘",
-    door="门", lock="锁", ac="空调", heater="暖气", climate="空调", fan="风扇", media="播放器", vacuum="扫地机",
-    valve="阀门", humidifier="加湿器", water_heater="热水器", seat="座椅", headlights="大灯", drive_mode="驾驶模式",
-    charger="充电", robot="机器人", scene="场景", todo="清单", shopping="购物清单", timer="计时器", alarm="闹钟",
-    reminder="提醒", calendar="日历", volume="音量", screen="屏幕", sensor="传感器", everything="设备",
-    temperature="温度计", humidity="湿度计", pm25="PM2.5 传感器", co2="二氧化碳传感器", power="功率计", energy="电表",
-    battery="电池", illuminance="光照传感器", speed="车速", range="续航", tire_pressure="胎压", motion="人体传感器",
-    smoke="烟雾报警器", leak="漏水传感器", rain="雨量传感器",
-)  # fmt: skip
-NOTES = dict(
-    quiet="请说吧。",
-    lost="没听懂。",
-    talk="这个我聊不来，我只管设备。",
-    nothing_waits="现在没有要确认的事。",
-    fine="好的，那就不做了。",
-    nothing_to_undo="没有可以撤销的操作。",
-    unknown_name="没听清说的是哪个，没有记下。",
-    repeats="还不会每天重复，只能定一次。",
-)  # fmt: skip
+CLASSES = {
+    "light": "灯", "switch": "开关", "appliance": "电器", "curtain": "窗帘", "blind": "百叶帘",
+    "window": "窗户", "cover": "门窗帘", "door": "门", "lock": "锁", "ac": "空调",
+    "heater": "暖气", "climate": "空调", "fan": "风扇", "media": "播放器", "vacuum": "扫地机",
+    "valve": "阀门", "humidifier": "加湿器", "water_heater": "热水器", "seat": "座椅",
+    "headlights": "大灯", "drive_mode": "驾驶模式", "charger": "充电", "robot": "机器人",
+    "scene": "场景", "todo": "清单", "shopping": "购物清单", "timer": "计时器", "alarm": "闹钟",
+    "reminder": "提醒", "calendar": "日历", "volume": "音量", "screen": "屏幕",
+    "sensor": "传感器", "everything": "设备", "temperature": "温度计", "humidity": "湿度计",
+    "pm25": "PM2.5 传感器", "co2": "二氧化碳传感器", "power": "功率计", "energy": "电表",
+    "battery": "电池", "illuminance": "光照传感器", "speed": "车速", "range": "续航",
+    "tire_pressure": "胎压", "motion": "人体传感器", "smoke": "烟雾报警器", "leak": "漏水传感器",
+    "rain": "雨量传感器",
+}  # fmt: skip
+NOTES = {
+    "quiet": "请说吧。", "lost": "没听懂。", "talk": "这个我聊不来，我只管设备。",
+    "nothing_waits": "现在没有要确认的事。", "fine": "好的，那就不做了。",
+    "nothing_to_undo": "没有可以撤销的操作。", "unknown_name": "没听清说的是哪个，没有记下。",
+    "repeats": "还不会每天重复，只能定一次。",
+}  # fmt: skip
 _WEEK = "一二三四五六日"
 
 
@@ -65,7 +65,9 @@ class RepliesZh(QuestionsZh, OrdersZh):
                 step, value = number(verdict.step or 1), self._with_unit(verdict, verdict.value)
                 return f"{name}的{what}只能以{step}{verdict.unit}为一档，不能设为{value}。"
             case "out_of_range", _:
-                low, high = ("" if one is None else number(one) for one in (verdict.low, verdict.high))
+                low, high = (
+                    "" if one is None else number(one) for one in (verdict.low, verdict.high)
+                )
                 value = self._with_unit(verdict, verdict.value)
                 return f"{name}的{what}只能在{low}到{high}{verdict.unit}之间，不能设为{value}。"
             case "absent", "entity":
@@ -81,7 +83,9 @@ class RepliesZh(QuestionsZh, OrdersZh):
             case "unsupported", "option":
                 known = "、".join(self.value(entity, verdict.key, one) for one in verdict.options)
                 value = self.value(entity, verdict.key, verdict.value or "")
-                return f"{name}不支持{value}，只能选{known}。" if known else f"{name}不支持{value}。"
+                return (
+                    f"{name}不支持{value}，只能选{known}。" if known else f"{name}不支持{value}。"
+                )
             case "unsupported", "action":
                 return f"{name}不能{self._action(call.action)}。"
             case "not_now", _:
@@ -169,7 +173,10 @@ class RepliesZh(QuestionsZh, OrdersZh):
     def undone(self, fact: Undone, state: State) -> str:
         parts = []
         back = dict.fromkeys(
-            id for one in fact.steps if one.outcome == "done" for id in one.after or (one.call.entity,)
+            id
+            for one in fact.steps
+            if one.outcome == "done"
+            for id in one.after or (one.call.entity,)
         )
         if back:
             told = [f"{self.name(id)}{self.is_now(id, state)}" for id in back]
@@ -198,7 +205,9 @@ class RepliesZh(QuestionsZh, OrdersZh):
         return f"{lead}：{what.name} {what.value}。"
 
     def note(self, what: str) -> str:
-        example = next((one for one in self.world.entities if one.domain in ("light", "switch")), None)
+        example = next(
+            (one for one in self.world.entities if one.domain in ("light", "switch")), None
+        )
         if what == "lost" and example is not None:
             return f"没听懂。可以这样说：打开{self.name(example.id)}。"
         return NOTES[what]

@@ -1,9 +1,9 @@
 """The few words that need no model: yes, no, undo, what time is it, and which one of several.
 
-    decision("对，确认")                    # True
-    decision("别呼了，她在开会")             # False: nothing is done, so the safe way to err
-    decision("客厅灯开着吗")                 # None
-    chosen("书房的", ["light.study", "light.bedroom"], world)    # ("light.study",)
+decision("对，确认")                    # True
+decision("别呼了，她在开会")             # False: nothing is done, so the safe way to err
+decision("客厅灯开着吗")                 # None
+chosen("书房的", ["light.study", "light.bedroom"], world)    # ("light.study",)
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ _NO_ZH = re.compile(
     r"不|别|取消|算了|撤销|撤回|没事|停|免了|作罢|放弃|等等|等一下|等会|慢着|甭|莫|拉倒|算啦|当我没说|错了|住手|先放"
 )
 _YES_WORDS = frozenset(
-    "yes yeah yep yup ya sure ok okay k right correct affirmative confirm confirmed aye fine good"
-    " absolutely definitely certainly positive proceed alright agreed exactly indeed go".split()
+    ["yes", "yeah", "yep", "yup", "ya", "sure", "ok", "okay", "k", "right", "correct", "affirmative", "confirm", "confirmed", "aye", "fine", "good", "absolutely", "definitely", "certainly", "positive", "proceed", "alright", "agreed", "exactly", "indeed", "go"]
 )
 _YES_PHRASES = re.compile(
     r"(?:please )?(?:do (?:it|that|so)|go (?:ahead|on|for it)|make it so|of course|all right"
@@ -39,8 +38,7 @@ _YES_PHRASES = re.compile(
     r"|you may|please do|carry on|why not|let's go|do)"
 )
 _FILLING = frozenset(
-    "please do it that so ahead on the you may now thanks mate i'm i am sure confirm then just"
-    " well um uh oh yes and for me robot".split()
+    ["please", "do", "it", "that", "so", "ahead", "on", "the", "you", "may", "now", "thanks", "mate", "i'm", "i", "am", "sure", "confirm", "then", "just", "well", "um", "uh", "oh", "yes", "and", "for", "me", "robot"]
 )
 _NO_EN = re.compile(
     r"\b(?:no|nope|nah|not|never|cancel|stop|abort|negative|forget|nevermind|wait|leave|undo|hold"
@@ -83,19 +81,26 @@ def decision(text: str) -> bool | None:
         return None
     whole = " ".join(parts)
     if _NO_ZH.search(whole) or _NO_EN.search(whole):
-        short = len(re.sub(r"[a-z' ]+", "x", parts[0])) <= 12
-        return False if short and (_begins_no(parts[0]) or len(parts) == 1) else None
+        if _begins_no(parts[0]):
+            return False if len(re.sub(r"[a-z' ]+", "x", parts[0])) <= 12 else None
+        return False if _length(whole) <= 5 else None
     if not _is_yes(parts[0]):
         return None
-    rest = "".join(parts[1:])
-    words = len(re.findall(r"[a-z']+", rest)) + len(re.findall(r"[\u3400-\u9fff]", rest)) / 1.5
-    return True if words <= 4 or all(_is_yes(one) for one in parts[1:]) else None
+    return (
+        True if _length("".join(parts[1:])) <= 4 or all(_is_yes(one) for one in parts[1:]) else None
+    )
 
 
 def _parts(text: str) -> list[str]:
     """The pieces between marks, with nothing cleaned away: "好吧" must stay."""
     pieces = re.split(r"[,.;:!?，。；：！？、…~\n]+", simplified(text).casefold())
     return [one for one in (" ".join(piece.split()) for piece in pieces) if one]
+
+
+def _length(text: str) -> float:
+    """In words, more or less."""
+    hanzi = len(re.findall(r"[\u3400-\u9fff]", text))
+    return len(re.findall(r"[a-z']+", text)) + hanzi / 1.5
 
 
 def _begins_no(part: str) -> bool:
@@ -110,11 +115,6 @@ def _is_yes(part: str) -> bool:
     words = part.split()
     fits = all(one in _YES_WORDS or one in _FILLING for one in words)
     return fits and any(one in _YES_WORDS for one in words)
-
-
-def is_no(text: str) -> bool:
-    """Whether it is nothing but a no ("算了", "never mind, thanks")."""
-    return decision(text) is False
 
 
 def after_no(text: str) -> str:
@@ -143,9 +143,7 @@ def chosen(text: str, candidates: Sequence[str], world: World) -> tuple[str, ...
     said = plain(simplified(text))
     words = {one: called(one, world) for one in candidates}
     # A word within another one's ("灯" in "台灯") is not said by itself.
-    found = {
-        one: {word for word in known if _within(word, said)} for one, known in words.items()
-    }
+    found = {one: {word for word in known if _within(word, said)} for one, known in words.items()}
     picked = _best(found)
     if len(picked) == len(candidates) > 1:
         picked = ()
@@ -215,7 +213,7 @@ def _parts_said(one: str, words: dict[str, set[str]], said: str) -> set[str]:
     return {piece for piece in own if _within(piece, said)}
 
 
-_COMMON = frozenset("the a an of in on at one room light lamp that this s is it".split())
+_COMMON = frozenset(["the", "a", "an", "of", "in", "on", "at", "one", "room", "light", "lamp", "that", "this", "s", "is", "it"])
 _COMMON_ZH = frozenset("的个那这一灯间房是在要开关打把里边")
 
 

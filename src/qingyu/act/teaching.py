@@ -1,31 +1,36 @@
 """What people say to teach: another name, words for a routine, and to forget them again.
 
-    Teaching(world).read("以后把台灯叫小白")        # Taught(Teach("name", "小白", ("light.desk",)))
-    Teaching(world).read("以后我说睡觉了就关灯")    # Taught(Teach("routine", words=...), order="关灯")
+Teaching(world).read("以后把台灯叫小白")        # Taught(Teach("name", "小白", ("light.desk",)))
+Teaching(world).read("以后我说睡觉了就关灯")    # Taught(Teach("routine", words=...), order="关灯")
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qingyu.act.fast_text import clean, simplified
 from qingyu.act.understood import Teach
-from qingyu.act.world import World
+from qingyu.act.world import World, plain
 
 _ENDS = r"[。.!！~～]*"
 _QUOTES = "“”\"'「」‘’ "
 _NAME = (
     re.compile(r"(?:以后|从现在起|今后)?(?:就)?(?:把|管|给)(?P<what>.+?)(?:叫做?|取名(?:叫)?|起名(?:叫)?|改名(?:叫|为)?)(?P<name>[^，,]+)"),
     re.compile(r"(?:以后|从现在起|今后)(?:就)?叫(?P<what>它)(?P<name>[^，,]+)"),
-    re.compile(r"(?:from now on,? )?call (?:the )?(?P<what>.+?) (?P<name>[\"“'].+[\"”']|\S+)(?: from now on)?", re.I),
+    re.compile(r"(?:from now on,? )?call (?:the )?(?P<what>(?!it |this |that ).+?) (?P<name>[\"“'].+[\"”']|\S+)", re.I),
+    re.compile(r"from now on,? (?:you )?call (?P<what>it|this|that) (?P<name>.+)", re.I),
+    re.compile(r"call (?P<what>it|this|that) (?P<name>.+) from now on", re.I),
     re.compile(r"(?:from now on,? )?(?:the )?(?P<what>.+?)(?:'s name is| is (?:also )?called| shall be called) (?P<name>.+)", re.I),
 )  # fmt: skip
 _ROUTINE = (
     re.compile(r"(?:以后|从现在起|今后)?(?:只要|当|每次)?我(?:一)?说(?:到|了|：)?(?P<name>[^，,]{1,20}?)(?:，|,)?(?:的时候)?(?:，|,)?(?:你)?就(?P<order>.+)"),
     re.compile(r"(?:from now on,? )?when(?:ever)? i say (?P<name>[^,]{1,40}?),? (?:then |please |you )?(?P<order>(?:turn|switch|open|close|set|lock|play|pause|start|stop|put|dim|activate|mute).+)", re.I),
 )  # fmt: skip
-_FORGET = re.compile(r"(?:忘掉|忘了|忘记|别再叫|不要再叫|forget(?: the name| about)?)\s*(?P<name>.{1,40})", re.I)
+_FORGET = re.compile(
+    r"(?:忘掉|忘了|忘记|别再叫|不要再叫|forget(?: the name| about)?)\s*(?P<name>.{1,40})", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,11 @@ class Taught:
 
 
 class Teaching:
-    def __init__(self, world: World) -> None:
+    """taught: what there is to forget."""
+
+    def __init__(self, world: World, taught: Iterable[str] = ()) -> None:
         self._world = world
+        self._taught = frozenset(map(plain, taught))
 
     def read(self, text: str) -> Taught | None:
         """None for what teaches nothing; no `about` where "it" was to get a name."""
@@ -57,7 +65,7 @@ class Teaching:
             if ids is not None and name:
                 return Taught(Teach("name", name, ids))
         found = _FORGET.fullmatch(said)
-        if found is not None:
+        if found is not None and plain(found["name"].strip(_QUOTES)) in self._taught:
             return Taught(Teach("forget", found["name"].strip(_QUOTES)))
         return None
 

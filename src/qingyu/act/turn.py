@@ -16,20 +16,41 @@ from datetime import datetime
 
 from qingyu.act.answers import Step
 from qingyu.act.calls import Call, Verdict
-from qingyu.act.carrying import Carrier
+from qingyu.act.carrying import Carrier, is_halt
 from qingyu.act.dialogue import Choice, Confirm, Dialogue
 from qingyu.act.facts import (
-    Asked, Dropped, Fact, Learned, Note, Planned, Said, Sure, Undone,
+    Asked,
+    Dropped,
+    Fact,
+    Learned,
+    Note,
+    Planned,
+    Said,
+    Sure,
+    Undone,
 )  # fmt: skip
 from qingyu.act.journal import Journal, Who
 from qingyu.act.journal import Turn as Entered
 from qingyu.act.memory import Memory
 from qingyu.act.schedules import Schedule, Schedules
 from qingyu.act.understood import (
-    Absent, Agenda, Clock, Do, No, Part, Question, Talk, Teach, Unable, Understood, Undo, Which, Yes,
+    Absent,
+    Agenda,
+    Clock,
+    Do,
+    No,
+    Part,
+    Question,
+    Talk,
+    Teach,
+    Unable,
+    Understood,
+    Undo,
+    Which,
+    Yes,
 )  # fmt: skip
 from qingyu.act.world import World, plain
-from qingyu.errors import InvalidRequestError
+from qingyu.errors import InvalidRequestError, RecordsError
 
 _HELD = ("fine", "risky")
 
@@ -131,7 +152,9 @@ class Turn:
             return
         again: list[Call] = []
         for call in order.calls:
-            result = self._records.carrier.carry_out(self._enter(), call, confirmed=confirmed)
+            result = self._records.carrier.carry_out(
+                self._entered_for(call), call, confirmed=confirmed
+            )
             if isinstance(result, Step):
                 self.verdicts.append(Verdict(outcome="fine", call=call))
                 self.steps.append(result)
@@ -277,10 +300,17 @@ class Turn:
             return
         self.facts.append(Learned(learned))
 
+    def _entered_for(self, call: Call) -> Entered | None:
+        """None where the journal cannot be written, and the call must be done all the same."""
+        try:
+            return self._enter()
+        except RecordsError:
+            if not is_halt(call):
+                raise
+            return None
+
     def _enter(self) -> Entered:
         """This turn in the journal, once there is something to write."""
         if self._entered is None:
-            self._entered = self._records.journal.turn(
-                who=self._who, text=self._text, at=self._now
-            )
+            self._entered = self._records.journal.turn(who=self._who, text=self._text, at=self._now)
         return self._entered

@@ -1,8 +1,8 @@
 """What both languages of the replies share: names, which devices are alike, what is going on.
 
-    naming = Naming(world, "en")
-    naming.name("light.clip_lounge")     # "lounge clip lamp": there are two clip lamps
-    naming.option(entity, "usb")         # "USB stick"
+naming = Naming(world, "en")
+naming.name("light.clip_lounge")     # "lounge clip lamp": there are two clip lamps
+naming.option(entity, "usb")         # "USB stick"
 """
 
 from __future__ import annotations

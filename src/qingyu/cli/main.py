@@ -18,6 +18,7 @@ import typer
 
 from qingyu import text
 from qingyu.cli import (
+    assist,
     bench,
     chat,
     compare,
@@ -44,6 +45,7 @@ from qingyu.text import pick
 VERBS = (
     chat,
     generate,
+    assist,
     serve,
     models,
     data,
