@@ -11,8 +11,11 @@ from qingyu.act.understood import Clock, Undo
 
 @pytest.mark.parametrize(
     "text",
-    ["是", "是的", "对，确认", "好的", "好啊", "行，开", "可以", "确认升", "转吧", "去", "开始吧", "嗯", "对对对",
-     "没错", "对，松开", "yes", "Yes.", "yes yes", "yes please", "yes do", "ok do that", "right", "Sure!",
+    ["是", "是的",
+     "对，确认", "好的", "好啊",
+     "行，开", "可以", "确认升", "转吧", "去", "开始吧", "嗯", "对对对",
+     "没错", "对，松开", "yes", "Yes.", "yes yes", "yes please", "yes do", "ok do that", "right",
+     "Sure!",
      "affirmative", "confirmed", "go ahead", "do it", "yes, begin", "OK", "of course", "I am sure"],
 )  # fmt: skip
 def test_yes(text: str) -> None:
@@ -21,8 +24,10 @@ def test_yes(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["不", "不要", "别呼了，她在开会", "不用了，今天空车", "取消", "算了", "撤销，里头正喷着呢", "没事了", "先别",
-     "好吧算了", "no", "Nope", "cancel that", "negative, abort", "forget it, I'll walk down", "never mind",
+    ["不", "不要", "别呼了，她在开会", "不用了，今天空车", "取消", "算了", "撤销，里头正喷着呢",
+     "没事了", "先别",
+     "好吧算了", "no", "Nope", "cancel that", "negative, abort", "forget it, I'll walk down",
+     "never mind",
      "don't", "stop", "no thanks"],
 )  # fmt: skip
 def test_no(text: str) -> None:

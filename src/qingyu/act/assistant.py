@@ -294,6 +294,12 @@ class Assistant:
         self._hearing = Hearing(self._world, self._skill, [one.name for one in self.memory.list()])
         self._carrier = Carrier(self._world, self.devices, self.journal)
 
+    def use_world(self, world: World) -> None:
+        """The household has changed: devices were found or are gone."""
+        with self._lock:
+            self._given = world
+            self._learn_names()
+
     def forget(self, id: int) -> None:
         """Forget a thing that was taught. Raises InvalidRequestError where there is none such."""
         with self._lock:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from qingyu.act.actions import apply
 from qingyu.act.answers import Step
 from qingyu.act.calls import Call, Verdict, refusal
-from qingyu.act.devices import Devices, Report
+from qingyu.act.devices import Devices, Hearsay, Report
 from qingyu.act.guard import check
 from qingyu.act.journal import Journal, Turn
 from qingyu.act.state import Changes, State
@@ -89,6 +89,8 @@ class Carrier:
         """
         before = self.devices.state()
         verdict = check(self.world, before, call, confirmed=confirmed)
+        if verdict.outcome == "already" and self._is_guess(call):
+            verdict = Verdict(outcome="fine", call=call)
         if verdict.outcome != "fine":
             return verdict
         entry: int | None = None
@@ -112,6 +114,10 @@ class Carrier:
             after=report.changed,
             detail=report.detail,
         )
+
+    def _is_guess(self, call: Call) -> bool:
+        """Whether how a device is was never heard from it: then "already so" is not known."""
+        return isinstance(self.devices, Hearsay) and not self.devices.heard(call.entity)
 
     def _tell(self, call: Call) -> Report:
         try:

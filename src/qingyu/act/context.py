@@ -72,8 +72,8 @@ def _form(part: Part, world: World) -> Iterable[str]:
                 verb, _, rest = order.partition("\n")
                 yield lead + " ".join(filter(None, (verb, *marks[:4], rest)))
         case Question(entities, key):
-            marks = dict.fromkeys(mark_of(one, world) for one in entities[:4])
-            yield " ".join(("ask", *marks, _ASKED.get(key, key)))
+            asked = dict.fromkeys(mark_of(one, world) for one in entities[:4])
+            yield " ".join(("ask", *asked, _ASKED.get(key, key)))
 
 
 def _order(call: Call) -> tuple[str, str | None]:

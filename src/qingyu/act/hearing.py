@@ -147,7 +147,7 @@ class Hearing:
         for name in entity.names:
             if self.world.named(name) == (entity,):
                 found = self._fast.understand(
-                    _IT.sub(lambda _, name=name: f" {name} ", text), state, speaker=speaker
+                    f" {name} ".join(_IT.split(text)), state, speaker=speaker
                 )
                 if found is not None:
                     return _understood(found)

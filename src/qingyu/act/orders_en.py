@@ -22,9 +22,10 @@ DAYS = {
 }  # fmt: skip
 _PAST = {
     "turn": "turned", "open": "opened", "close": "closed", "lock": "locked", "unlock": "unlocked",
-    "activate": "activated", "stop": "stopped", "mute": "muted", "unmute": "unmuted", "play": "played",
-    "skip": "skipped", "go": "went", "start": "started", "pause": "paused", "send": "sent",
-    "set": "set", "put": "put", "take": "took", "add": "added", "cancel": "cancelled",
+    "activate": "activated", "stop": "stopped", "mute": "muted", "unmute": "unmuted",
+    "play": "played", "skip": "skipped", "go": "went", "start": "started", "pause": "paused",
+    "send": "sent", "set": "set", "put": "put", "take": "took", "add": "added",
+    "cancel": "cancelled",
     "call": "called", "hang": "hung", "have": "had", "resume": "resumed", "switch": "switched",
     "make": "made",
 }  # fmt: skip

@@ -31,15 +31,18 @@ DAYS = {
 _PLAIN = {
     "turn_on": "打开{}", "turn_off": "关闭{}", "open": "打开{}", "close": "关上{}",
     "lock": "锁上{}", "unlock": "解锁{}", "activate": "启动{}", "stop": "停止{}",
-    "mute": "把{}静音", "unmute": "取消{}的静音", "next": "让{}放下一首", "previous": "让{}放上一首",
-    "play": "让{}播放", "pause": "暂停{}", "start": "启动{}", "return": "让{}回充",
+    "mute": "把{}静音", "unmute": "取消{}的静音",
+    "next": "让{}放下一首", "previous": "让{}放上一首", "play": "让{}播放", "pause": "暂停{}",
+    "start": "启动{}", "return": "让{}回充",
 }  # fmt: skip
 _OWN = {
     ("vacuum", "start"): "让{}开始清扫", ("vacuum", "pause"): "让{}暂停清扫",
     ("charger", "start"): "开始充电", ("charger", "stop"): "停止充电",
     ("dialer", "hang_up"): "挂断电话", ("navigator", "stop"): "停止导航",
-    ("robot", "stand"): "让{}站好", ("robot", "sit"): "让{}坐下", ("robot", "lie"): "让{}趴下",
-    ("robot", "patrol"): "让{}巡逻", ("robot", "dock"): "让{}回去充电", ("robot", "stop"): "让{}停下",
+    ("robot", "stand"): "让{}站好", ("robot", "sit"): "让{}坐下",
+    ("robot", "lie"): "让{}趴下",
+    ("robot", "patrol"): "让{}巡逻", ("robot", "dock"): "让{}回去充电",
+    ("robot", "stop"): "让{}停下",
 }  # fmt: skip
 _SET_TO = {"color": "调成", "mode": "切到", "source": "切到", "fan": "调到"}
 

@@ -20,7 +20,8 @@ DETECTED = {
     "rain": ("sensing rain", "dry"),
 }  # fmt: skip
 _MORE = {
-    "light": ("brightness", "color", "color_temperature"), "fan": ("speed",), "cover": ("position",),
+    "light": ("brightness", "color", "color_temperature"), "fan": ("speed",),
+    "cover": ("position",),
     "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
     "water_heater": ("temperature", "current_temperature"), "vacuum": ("battery",),
     "climate": ("temperature", "fan", "current_temperature"), "robot": ("place", "battery"),

@@ -26,7 +26,8 @@ DETECTED = {
     "leak": ("漏水了", "没有漏水"), "rain": ("在下雨", "没有下雨"),
 }  # fmt: skip
 _MORE = {
-    "light": ("brightness", "color", "color_temperature"), "fan": ("speed",), "cover": ("position",),
+    "light": ("brightness", "color", "color_temperature"), "fan": ("speed",),
+    "cover": ("position",),
     "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
     "water_heater": ("temperature", "current_temperature"), "vacuum": ("battery",),
     "climate": ("temperature", "fan", "current_temperature"), "robot": ("place", "battery"),

@@ -88,7 +88,8 @@ class RepliesEn(QuestionsEn, OrdersEn):
                 return f"{capital(name)} can't {self._action(call.action)}."
             case "not_now", _:
                 speed = number(verdict.speed or 0)
-                return f"I can't {self.phrase([call])} while driving (speed {speed}); please stop first."
+                order = self.phrase([call])
+                return f"I can't {order} while driving (speed {speed}); please stop first."
         return f"{capital(name)} can't be set like that."
 
     @staticmethod
@@ -164,7 +165,8 @@ class RepliesEn(QuestionsEn, OrdersEn):
         if when.base == "said":
             return f"in {self.duration(when.seconds)}"
         if when.base in ("sunset", "sunrise"):
-            return f"{'at' if not when.seconds else 'after' if when.seconds > 0 else 'before'} {when.base}"
+            side = "at" if not when.seconds else "after" if when.seconds > 0 else "before"
+            return f"{side} {when.base}"
         return f"at {moment}" if when.base == "time" else f"on {self.moment_text(moment)}"
 
     def asked(self, candidates: Sequence[str]) -> str:

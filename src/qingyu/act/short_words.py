@@ -27,10 +27,15 @@ _YES_ZH = re.compile(
     r")(?:的|吧|啊|呀|呢|哦|啦|嘞|哒|滴|呗|嘛)*"
 )
 _NO_ZH = re.compile(
-    r"不|别|取消|算了|撤销|撤回|没事|停|免了|作罢|放弃|等等|等一下|等会|慢着|甭|莫|拉倒|算啦|当我没说|错了|住手|先放"
+    r"不|别|取消|算了|撤销|撤回|没事|停|免了|作罢|放弃"
+    r"|等等|等一下|等会|慢着|甭|莫|拉倒|算啦|当我没说|错了|住手|先放"
 )
 _YES_WORDS = frozenset(
-    ["yes", "yeah", "yep", "yup", "ya", "sure", "ok", "okay", "k", "right", "correct", "affirmative", "confirm", "confirmed", "aye", "fine", "good", "absolutely", "definitely", "certainly", "positive", "proceed", "alright", "agreed", "exactly", "indeed", "go"]
+    (
+        *("yes", "yeah", "yep", "yup", "ya", "sure", "ok", "okay", "k", "right", "correct", "aye"),
+        *("affirmative", "confirm", "confirmed", "fine", "good", "absolutely", "definitely"),
+        *("certainly", "positive", "proceed", "alright", "agreed", "exactly", "indeed", "go"),
+    )
 )
 _YES_PHRASES = re.compile(
     r"(?:please )?(?:do (?:it|that|so)|go (?:ahead|on|for it)|make it so|of course|all right"
@@ -38,14 +43,19 @@ _YES_PHRASES = re.compile(
     r"|you may|please do|carry on|why not|let's go|do)"
 )
 _FILLING = frozenset(
-    ["please", "do", "it", "that", "so", "ahead", "on", "the", "you", "may", "now", "thanks", "mate", "i'm", "i", "am", "sure", "confirm", "then", "just", "well", "um", "uh", "oh", "yes", "and", "for", "me", "robot"]
+    (
+        *("please", "do", "it", "that", "so", "ahead", "on", "the", "you", "may", "now", "thanks"),
+        *("mate", "i'm", "i", "am", "sure", "confirm", "then", "just", "well", "um", "uh", "oh"),
+        *("yes", "and", "for", "me", "robot"),
+    )
 )
 _NO_EN = re.compile(
     r"\b(?:no|nope|nah|not|never|cancel|stop|abort|negative|forget|nevermind|wait|leave|undo|hold"
     r"|don'?t|doesn'?t|won'?t|scrap|skip|belay|drop)\b"
 )
 _ALL = re.compile(
-    r"都|全部|两个|俩|全要|一起|每个|所有|\b(?:both|all|every|each|either of them|the lot|everything)\b"
+    r"都|全部|两个|俩|全要|一起|每个|所有"
+    r"|\b(?:both|all|every|each|either of them|the lot|everything)\b"
 )
 _PLACES = (
     (0, re.compile(r"第一|头一|前一?个|前者|\b(?:first|former|1st)\b")),
@@ -55,13 +65,16 @@ _PLACES = (
     (-1, re.compile(r"最后|\b(?:last|latter)\b")),
 )
 _UNDO = re.compile(
-    r"(?:撤销|撤回|撤消|还原|恢复原样|恢复原状|复原|改回去|变回去|(?:取消|撤销|撤回|恢复)(?:刚才|刚刚|上一步|上一个|前面)的?(?:操作|动作|指令|命令)?"
+    r"(?:撤销|撤回|撤消|还原|恢复原样|恢复原状|复原|改回去|变回去"
+    r"|(?:取消|撤销|撤回|恢复)(?:刚才|刚刚|上一步|上一个|前面)的?"
+    r"(?:操作|动作|指令|命令)?"
     r"|undo|undo (?:it|that|this|the last (?:thing|one|step|action))|revert(?: (?:it|that))?"
     r"|(?:take|put) (?:it|that) back|put (?:it|that) back (?:as|the way|how) it was"
     r"|change it back)"
 )
 _TIME = re.compile(
-    r"(?:现在|目前)?(?:是)?(?:几点|什么时间|什么时候|几点几分)(?:了|钟)*|(?:报时|报一下时|看下时间|几点啦)"
+    r"(?:现在|目前)?(?:是)?(?:几点|什么时间|什么时候|几点几分)(?:了|钟)*"
+    r"|(?:报时|报一下时|看下时间|几点啦)"
     r"|what(?:'s| is) the time(?: now)?|what time is it(?: now)?|(?:tell me |do you have )?the time"
 )
 _DAY = re.compile(
@@ -86,9 +99,8 @@ def decision(text: str) -> bool | None:
         return False if _length(whole) <= 5 else None
     if not _is_yes(parts[0]):
         return None
-    return (
-        True if _length("".join(parts[1:])) <= 4 or all(_is_yes(one) for one in parts[1:]) else None
-    )
+    rest = parts[1:]
+    return True if _length("".join(rest)) <= 4 or all(map(_is_yes, rest)) else None
 
 
 def _parts(text: str) -> list[str]:
@@ -213,7 +225,12 @@ def _parts_said(one: str, words: dict[str, set[str]], said: str) -> set[str]:
     return {piece for piece in own if _within(piece, said)}
 
 
-_COMMON = frozenset(["the", "a", "an", "of", "in", "on", "at", "one", "room", "light", "lamp", "that", "this", "s", "is", "it"])
+_COMMON = frozenset(
+    (
+        *("the", "a", "an", "of", "in", "on", "at", "one", "room", "light", "lamp", "that", "this"),
+        *("s", "is", "it"),
+    )
+)
 _COMMON_ZH = frozenset("的个那这一灯间房是在要开关打把里边")
 
 

@@ -16,20 +16,42 @@ from qingyu.act.world import World, plain
 
 _ENDS = r"[。.!！~～]*"
 _QUOTES = "“”\"'「」‘’ "
+_LATER_ZH = r"(?:以后|从现在起|今后)?"
+_LATER_EN = r"(?:from now on,? )?"
 _NAME = (
-    re.compile(r"(?:以后|从现在起|今后)?(?:就)?(?:把|管|给)(?P<what>.+?)(?:叫做?|取名(?:叫)?|起名(?:叫)?|改名(?:叫|为)?)(?P<name>[^，,]+)"),
+    re.compile(
+        _LATER_ZH + r"(?:就)?(?:把|管|给)(?P<what>.+?)"
+        r"(?:叫做?|取名(?:叫)?|起名(?:叫)?|改名(?:叫|为)?)(?P<name>[^，,]+)"
+    ),
     re.compile(r"(?:以后|从现在起|今后)(?:就)?叫(?P<what>它)(?P<name>[^，,]+)"),
-    re.compile(r"(?:from now on,? )?call (?:the )?(?P<what>(?!it |this |that ).+?) (?P<name>[\"“'].+[\"”']|\S+)", re.I),
-    re.compile(r"from now on,? (?:you )?call (?P<what>it|this|that) (?P<name>.+)", re.I),
-    re.compile(r"call (?P<what>it|this|that) (?P<name>.+) from now on", re.I),
-    re.compile(r"(?:from now on,? )?(?:the )?(?P<what>.+?)(?:'s name is| is (?:also )?called| shall be called) (?P<name>.+)", re.I),
-)  # fmt: skip
+    re.compile(
+        _LATER_EN + r"call (?:the )?(?P<what>(?!it |this |that ).+?)"
+        r" (?P<name>[\"“'].+[\"”']|\S+)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"from now on,? (?:you )?call (?P<what>it|this|that) (?P<name>.+)", re.IGNORECASE),
+    re.compile(r"call (?P<what>it|this|that) (?P<name>.+) from now on", re.IGNORECASE),
+    re.compile(
+        _LATER_EN + r"(?:the )?(?P<what>.+?)(?:'s name is| is (?:also )?called| shall be called)"
+        r" (?P<name>.+)",
+        re.IGNORECASE,
+    ),
+)
 _ROUTINE = (
-    re.compile(r"(?:以后|从现在起|今后)?(?:只要|当|每次)?我(?:一)?说(?:到|了|：)?(?P<name>[^，,]{1,20}?)(?:，|,)?(?:的时候)?(?:，|,)?(?:你)?就(?P<order>.+)"),
-    re.compile(r"(?:from now on,? )?when(?:ever)? i say (?P<name>[^,]{1,40}?),? (?:then |please |you )?(?P<order>(?:turn|switch|open|close|set|lock|play|pause|start|stop|put|dim|activate|mute).+)", re.I),
-)  # fmt: skip
+    re.compile(
+        _LATER_ZH + r"(?:只要|当|每次)?我(?:一)?说(?:到|了|：)?(?P<name>[^，,]{1,20}?)"
+        r"(?:，|,)?(?:的时候)?(?:，|,)?(?:你)?就(?P<order>.+)"
+    ),
+    re.compile(
+        _LATER_EN + r"when(?:ever)? i say (?P<name>[^,]{1,40}?),? (?:then |please |you )?"
+        r"(?P<order>(?:turn|switch|open|close|set|lock|play|pause|start|stop|put|dim|activate"
+        r"|mute).+)",
+        re.IGNORECASE,
+    ),
+)
 _FORGET = re.compile(
-    r"(?:忘掉|忘了|忘记|别再叫|不要再叫|forget(?: the name| about)?)\s*(?P<name>.{1,40})", re.I
+    r"(?:忘掉|忘了|忘记|别再叫|不要再叫|forget(?: the name| about)?)\s*(?P<name>.{1,40})",
+    re.IGNORECASE,
 )
 
 

@@ -19,7 +19,7 @@ from qingyu.errors import InvalidRequestError, QingyuError
 from qingyu.text import pick
 
 if TYPE_CHECKING:
-    from qingyu.act.assistant import Assistant
+    from qingyu.act.assistant import Assistant, Fired
     from qingyu.act.world import World
     from qingyu.cli.assist_commands import Commands
     from qingyu.cli.lines import LineReader
@@ -151,13 +151,16 @@ def converse(assistant: Assistant, area: str, *, as_json: bool) -> None:
 
     reader = LineReader(history=home_folder() / "act" / "history")
     commands = Commands(assistant, area)
+
+    def tell(fired: Fired) -> None:
+        for line in fired_lines(fired, assistant.world):
+            common.notice(line)
+
     try:
         catch_up(assistant, quiet=as_json)
         if reader.interactive:
             greet(assistant, area)
-            assistant.listen(
-                lambda fired: [common.notice(one) for one in fired_lines(fired, assistant.world)]
-            )
+            assistant.listen(tell)
             assistant.start()
         follow(assistant, commands, reader, as_json=as_json)
     finally:
