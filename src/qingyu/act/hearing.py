@@ -33,6 +33,13 @@ from qingyu.act.world import World, plain
 
 _HANZI = re.compile(r"[\u3400-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z']+")
+_ZH_WORDS = frozenset("把的了吗呢吧给让请帮我你它在是有多少几打开关调到成设一下再点和")
+_EN_WORDS = frozenset(
+    (
+        *("turn", "on", "off", "the", "set", "to", "my", "put", "open", "close", "is", "what", "a"),
+        *("please", "make", "in", "of", "and", "add", "start", "stop", "for", "it", "how", "are"),
+    )
+)
 _IT = re.compile(r"它|\b(?:it|that one)\b", re.IGNORECASE)
 _LOOSE = re.compile(r"^(?:的时候|时|以后|之后|后|就|请|帮我|,|，|、|\s|please|then)+|(?:,|，|\s)+$")
 
@@ -68,7 +75,11 @@ class Hearing:
         self._teaching = Teaching(world, taught)
         self._robots = world.select(domain="robot")
         self._names = sorted(
-            {plain(simplified(name)) for one in world.entities for name in one.names},
+            {
+                plain(simplified(name))
+                for one in (*world.entities, *world.areas)
+                for name in one.names
+            },
             key=len,
             reverse=True,
         )
@@ -85,9 +96,12 @@ class Hearing:
         for name in self._names:
             if len(name) > 1:
                 rest = rest.replace(name, " ")
-        hanzi, latin = len(_HANZI.findall(rest)), len(_LATIN.findall(rest))
+        hanzi, latin = _HANZI.findall(rest), _LATIN.findall(rest)
         if hanzi or latin:
-            return "zh" if hanzi > 1.5 * latin else "en"
+            # What holds a sentence together counts more than what it is about.
+            chinese = len(hanzi) + 2 * sum(one in _ZH_WORDS for one in hanzi)
+            english = len(latin) + 2 * sum(one in _EN_WORDS for one in latin)
+            return "zh" if chinese > english else "en"
         return "zh" if _HANZI.search(whole) and not _LATIN.search(whole) else usual
 
     def hear(

@@ -48,7 +48,10 @@ _OWN = {
 
 def the(name: str) -> str:
     """A name with its article; names of their own have none."""
-    own = not name[:1].islower() or "'s " in name or name.startswith(("my ", "the ", "plug "))
+    words = name.split()
+    own = "'s " in name or name.startswith(("my ", "the ", "plug "))
+    # "Iron Mule" and "Pudding", but the "Roman blind".
+    own = own or not (name[:1].islower() or (len(words) > 1 and words[-1][:1].islower()))
     return name if own else f"the {name}"
 
 
@@ -69,8 +72,11 @@ class OrdersEn(Naming):
 
     def _order(self, calls: Sequence[Call]) -> str:
         call = calls[0]
-        names = self.listed([the(one) for one in self.names(one.entity for one in calls)])
         entity = self.entity(call.entity)
+        scene = entity.domain == "scene"
+        names = self.listed(
+            [one if scene else the(one) for one in self.names(one.entity for one in calls)]
+        )
         own = _OWN.get((entity.domain, call.action))
         if own is not None:
             return own.format(names)
@@ -79,6 +85,20 @@ class OrdersEn(Naming):
         if call.arguments or entity.domain in ("todo", "timer", "alarm", "reminder", "calendar"):
             return self._service(entity, call, names)
         return _PLAIN.get(call.action, f"{call.action} {{}}").format(names)
+
+    def robot_did(self, call: Call) -> str:
+        """What a robot did, with itself as the subject; "" for what is told as an order."""
+        if call.entity.partition(".")[0] != "robot":
+            return ""
+        own, rest = self._order([call]), the(self.name(call.entity))
+        did = {"stand": "is standing", "sit": "is sitting", "lie": "is lying down"}
+        did |= {"patrol": "is patrolling", "stop": "has stopped"}
+        if call.action in did:
+            return f"{rest} {did[call.action]}"
+        if call.action in ("walk", "turn", "follow"):
+            past = {"walk": "walked", "turn": "turned", "follow": "is following"}[call.action]
+            return f"{rest} {past} {own.partition(f' {call.action} ')[2]}"
+        return ""
 
     def _set(self, entity: Entity, call: Call, names: str) -> str:
         values = dict(call.arguments)

@@ -34,6 +34,12 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def be(*names: str) -> str:
+    """is or are: lights are, glass is."""
+    plural = names[-1].endswith("s") and not names[-1].endswith(("ss", "'s"))
+    return "are" if len(names) > 1 or plural else "is"
+
+
 class QuestionsEn(OrdersEn):
     def is_now(self, id: str, state: State) -> str:
         """What follows "is": off, cooling, 1250 ppm."""
@@ -59,6 +65,11 @@ class QuestionsEn(OrdersEn):
         if value == "following":
             return f"following {self.value(entity, 'target', state.get(id, 'target') or '')}"
         return STATES.get(str(value), str(value))
+
+    def is_so(self, id: str, state: State) -> str:
+        """A whole sentence without its end: the fence lights are off."""
+        name = the(self.name(id))
+        return f"{name} {be(name)} {self.is_now(id, state)}"
 
     def _without_state(self, entity: Entity, state: State) -> str:
         if entity.domain in RECORDS:
@@ -116,7 +127,7 @@ class QuestionsEn(OrdersEn):
             now = self.is_now(entity.id, state)
             if entity.domain in RECORDS or entity.domain == "seat":
                 return f"{name}: {now}"
-            return f"{name} is {now}{self._more(entity, state)}"
+            return f"{name} {be(name)} {now}{self._more(entity, state)}"
         if not entity.supports(key):
             return f"{name} has no {self.attribute(entity, key)}"
         if key in ("place", "area", "muted", "oscillating"):
@@ -144,13 +155,13 @@ class QuestionsEn(OrdersEn):
         parts = [self._about(self.entity(one), "state", state) for one in measured]
         going = [one for one in others if active(state.get(one))]
         rest = [one for one in others if one not in going]
-        parts += [f"{the(self.name(one))} is {self.is_now(one, state)}" for one in going]
+        parts += [self.is_so(one, state) for one in going]
         if rest and going:
             parts.append(f"the other {len(rest)} not")
         elif len(rest) > 4:
             parts.append(f"none of the {len(rest)} is on")
         elif rest:
-            parts += [f"{the(self.name(one))} is {self.is_now(one, state)}" for one in rest]
+            parts += [self.is_so(one, state) for one in rest]
         return capital("; ".join(parts)) + "."
 
     def agenda(self, agenda: Agenda, state: State, now: datetime) -> str:

@@ -96,6 +96,14 @@ class QuestionsZh(OrdersZh):
             return f"第{value}首"
         return f"{is_set}{word}{self.value(entity, key, value)}"
 
+    def _alone(self, entity: Entity, key: str, state: State) -> str:
+        """The same as a sentence about a device: 的亮度是40%, 在厨房, 没有静音."""
+        told = self._attribute(entity, key, state)
+        if told.startswith(("在", "没有", "不在", "静音", "第")):
+            return told
+        value = self.value(entity, key, state.get(entity.id, key) or 0)
+        return f"的{told.removesuffix(value)}是{value}"
+
     def told(self, question: Question, state: State) -> str:
         """The answer to a question about a state or an attribute."""
         ids, key = question.entities, question.key
@@ -120,9 +128,7 @@ class QuestionsZh(OrdersZh):
             return f"{name}{self.is_now(entity.id, state)}{self._more(entity, state)}"
         if not entity.supports(key):
             return f"{name}没有{self.attribute(entity, key)}"
-        told = self._attribute(entity, key, state)
-        joint = "" if told.startswith(("在", "没有", "不在", "静音")) else "的"
-        return f"{name}{joint}{told}"
+        return f"{name}{self._alone(entity, key, state)}"
 
     def _more(self, entity: Entity, state: State) -> str:
         going = active(state.get(entity.id))

@@ -43,7 +43,7 @@ class Replies(Protocol):
     def did(self, calls: Sequence[Call]) -> str: ...
     def failed(self, step: Step) -> str: ...
     def refused(self, verdict: Verdict) -> str: ...
-    def already(self, verdicts: Sequence[Verdict], state: State) -> str: ...
+    def already(self, verdicts: Sequence[Verdict], state: State, others: int = 0) -> str: ...
     def planned(self, schedule: Schedule, now: datetime) -> str: ...
     def sure(self, fact: Sure) -> str: ...
     def asked(self, candidates: Sequence[str]) -> str: ...
@@ -66,6 +66,7 @@ def reply(
     done = [one for one in facts if isinstance(one, Step) and one.outcome == "done"]
     already = [one for one in facts if isinstance(one, Verdict) and one.outcome == "already"]
     sentences: list[str] = []
+    rest: list[str] = []
     told: list[Fact] = []
     for fact in facts:
         if fact in told:
@@ -80,11 +81,19 @@ def reply(
             )
             verdicts = [one for one in already if one.call in calls]
             told += verdicts
-            sentences.append(words.already(verdicts, state))
+            # Of all the lights of a house, the many that are off already need no names.
+            same = [one for one in done if _says_the_same(one.call, fact.call)]
+            others = len(same) if len(verdicts) > 2 else 0
+            rest.append(words.already(verdicts, state, others))
         else:
             sentences.append(_sentence(fact, words, state, now))
     separator = "" if language == "zh" else " "
-    return separator.join(dict.fromkeys(filter(None, sentences)))
+    return separator.join(dict.fromkeys(filter(None, (*sentences, *rest))))
+
+
+def _says_the_same(one: Call, other: Call) -> bool:
+    alike = (one.action, one.arguments) == (other.action, other.arguments)
+    return alike and one.entity.partition(".")[0] == other.entity.partition(".")[0]
 
 
 def _with(step: Step, done: Sequence[Step]) -> list[Step]:

@@ -10,7 +10,7 @@ from qingyu.act.calls import Call, Verdict
 from qingyu.act.facts import Sure, Undone
 from qingyu.act.memory import Memorized, Nickname, Routine
 from qingyu.act.orders_en import OrdersEn, the
-from qingyu.act.questions_en import QuestionsEn, capital
+from qingyu.act.questions_en import QuestionsEn, be, capital
 from qingyu.act.schedules import Schedule
 from qingyu.act.state import State
 from qingyu.act.understood import Absent, Unable
@@ -40,6 +40,9 @@ NOTES = {
 
 class RepliesEn(QuestionsEn, OrdersEn):
     def did(self, calls: Sequence[Call]) -> str:
+        robot = self.robot_did(calls[0])
+        if robot:
+            return f"{capital(robot)}."
         return f"{capital(self.phrase(calls, past=True))}."
 
     def failed(self, step: Step) -> str:
@@ -56,18 +59,17 @@ class RepliesEn(QuestionsEn, OrdersEn):
         what = self.attribute(entity, verdict.key) if verdict.key else ""
         if entity.domain == "robot" and verdict.key in ("distance", "angle"):
             what = verdict.key
+        of = f"The {what} of {name}" if what and verdict.key != "value" else capital(name)
         match verdict.outcome, verdict.reason:
             case "out_of_range", "step":
                 step, value = number(verdict.step or 1), self._with_unit(verdict, verdict.value)
-                return (
-                    f"The {what} of {name} goes in steps of {step}{verdict.unit}, so not {value}."
-                )
+                return f"{of} goes in steps of {step}{verdict.unit}, so not {value}."
             case "out_of_range", _:
                 low, high = (
                     "" if one is None else number(one) for one in (verdict.low, verdict.high)
                 )
                 value, unit = self._with_unit(verdict, verdict.value), self._unit(verdict.unit)
-                return f"The {what} of {name} can only be {low} to {high}{unit}, not {value}."
+                return f"{of} can only be {low} to {high}{unit}, not {value}."
             case "absent", "entity":
                 return f"There is no {call.entity}."
             case "absent", "option":
@@ -108,11 +110,14 @@ class RepliesEn(QuestionsEn, OrdersEn):
             "do that",
         )
 
-    def already(self, verdicts: Sequence[Verdict], state: State) -> str:
+    def already(self, verdicts: Sequence[Verdict], state: State, others: int = 0) -> str:
         call = verdicts[0].call
         entity = self.entity(call.entity)
         names = [the(one) for one in self.names(one.call.entity for one in verdicts)]
-        some, verb = capital(self.listed(names)), "is" if len(names) == 1 else "are"
+        some, verb = capital(self.listed(names)), be(*names)
+        if others:
+            some = f"The other {len(names)}"
+            verb = "is" if len(names) == 1 else "are"
         if verdicts[0].reason == "listed":
             return f"{some} already has “{self.entry(dict(call.arguments))}”."
         told = [
@@ -186,7 +191,7 @@ class RepliesEn(QuestionsEn, OrdersEn):
             for id in one.after or (one.call.entity,)
         )
         if back:
-            told = [f"{the(self.name(id))} is {self.is_now(id, state)}" for id in back]
+            told = [self.is_so(id, state) for id in back]
             parts.append(f"Undone: {', '.join(told)}.")
         if fact.cancelled:
             parts.append("Cancelled what was planned.")

@@ -60,16 +60,17 @@ class RepliesZh(QuestionsZh, OrdersZh):
         what = self.attribute(entity, verdict.key) if verdict.key else ""
         if entity.domain == "robot" and verdict.key in ("distance", "angle"):
             what = {"distance": "距离", "angle": "角度"}[verdict.key]
+        of = f"的{what}" if what and verdict.key != "value" else ""
         match verdict.outcome, verdict.reason:
             case "out_of_range", "step":
                 step, value = number(verdict.step or 1), self._with_unit(verdict, verdict.value)
-                return f"{name}的{what}只能以{step}{verdict.unit}为一档，不能设为{value}。"
+                return f"{name}{of}只能以{step}{verdict.unit}为一档，不能设为{value}。"
             case "out_of_range", _:
                 low, high = (
                     "" if one is None else number(one) for one in (verdict.low, verdict.high)
                 )
                 value = self._with_unit(verdict, verdict.value)
-                return f"{name}的{what}只能在{low}到{high}{verdict.unit}之间，不能设为{value}。"
+                return f"{name}{of}只能在{low}到{high}{verdict.unit}之间，不能设为{value}。"
             case "absent", "entity":
                 return f"没有找到{call.entity}。"
             case "absent", "option":
@@ -79,7 +80,7 @@ class RepliesZh(QuestionsZh, OrdersZh):
                 wanted = self.entry(dict(call.arguments)) if call.arguments else ""
                 return f"{name}里没有{wanted}。" if wanted else f"{name}是空的，没有可取消的。"
             case "unsupported", "attribute":
-                return f"{name}不支持调{what}。"
+                return f"{name}不支持{'' if verdict.key == 'oscillating' else '调'}{what}。"
             case "unsupported", "option":
                 known = "、".join(self.value(entity, verdict.key, one) for one in verdict.options)
                 value = self.value(entity, verdict.key, verdict.value or "")
@@ -105,10 +106,12 @@ class RepliesZh(QuestionsZh, OrdersZh):
             "这样做",
         )
 
-    def already(self, verdicts: Sequence[Verdict], state: State) -> str:
+    def already(self, verdicts: Sequence[Verdict], state: State, others: int = 0) -> str:
         call = verdicts[0].call
         entity = self.entity(call.entity)
         names = self.listed(self.names(one.call.entity for one in verdicts))
+        if others:
+            names = f"其余{len(verdicts)}个"
         if verdicts[0].reason == "listed":
             return f"{names}里已经有“{self.entry(dict(call.arguments))}”了。"
         told = [
