@@ -31,7 +31,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         one.close()
 
 
-ON = {"light.den_ceiling": {"state": "on"}}
+ON_STATE = {"state": "on"}
+ON = {"light.den_ceiling": ON_STATE}
 
 
 @pytest.mark.parametrize(
@@ -419,3 +420,67 @@ def test_a_stop_does_not_wait_for_a_slow_device(start: Start) -> None:
     opened.set()
     slow.join()
     halt.join()
+
+
+def test_two_things_that_are_not_clear_are_asked_one_after_the_other(start: Start) -> None:
+    sentence = "turn the corner lamp off and the music too"
+    form = "off <light>1 ; stop media"
+    talk = start(world="lakeside_house", forms={sentence: form}, speaker="")
+    for id in ("light.parlour_corner", "light.dora_corner", "media_player.max"):
+        key = {"media_player.max": "playing"}.get(id, "on")
+        talk.devices.change(id, state=key)
+    talk.beginning = talk.devices.state()
+    assert talk(sentence).pending == "which"
+    assert talk("Dora's room").candidates == ("media_player.cookery", "media_player.max")
+    assert talk("the cookery one").pending == ""
+    assert talk.changed == {
+        "light.dora_corner": {"state": "off"},
+        "media_player.cookery": {"state": "idle"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("sentence", "form", "words"),
+    [
+        ("今天早上七点打开圆顶灯", "when <time>1 : on <light>2", "那个时间已经过去了。"),
+        ("每天七点打开圆顶灯", "when <time>1 : on <light>2", "还不会每天重复，只能定一次。"),
+    ],
+)
+def test_what_cannot_be_planned(start: Start, sentence: str, form: str, words: str) -> None:
+    talk = start(forms={sentence: form})
+    assert talk(sentence).text == words
+    assert talk.assistant.schedules.list() == ()
+
+
+def test_a_call_that_a_kill_ended_is_news(start: Start) -> None:
+    talk = start()
+    turn = talk.assistant.journal.turn(who="fast", text="打开圆顶灯", at=talk.now)
+    call = Call("turn_on", "light.den_ceiling")
+    state = talk.devices.state()
+    talk.assistant.journal.begin(turn, call, state, state.updated("light.den_ceiling", ON_STATE))
+    assert talk.assistant.news() == ()  # it may be in the middle of it
+    talk.later(minutes=2)
+    (news,) = talk.assistant.news()
+    assert getattr(news, "call", None) == call
+    assert talk.assistant.news() == ()
+    assert talk.assistant.journal.unfinished() == ()
+
+
+def test_already_so_counts_only_where_the_device_said_so(start: Start) -> None:
+    talk = start()
+    assert talk("打开路由器").steps == ()
+    talk.devices.heard = lambda id: id != "switch.router"  # type: ignore[attr-defined]
+    assert talk("打开路由器").steps
+    assert talk("锁上入户锁").steps == ()
+
+
+def test_a_device_that_was_found_is_known(start: Start) -> None:
+    import dataclasses
+
+    talk = start()
+    found = dataclasses.replace(talk.world.entities[0], names=("新来的灯", "newcomer"))
+    talk.assistant.use_world(
+        dataclasses.replace(talk.world, entities=(found, *talk.world.entities[1:]))
+    )
+    talk("打开新来的灯")
+    assert talk.changed == ON

@@ -33,7 +33,7 @@ from qingyu.act.journal import Entry, Journal, Who
 from qingyu.act.memory import LONGEST, Memory
 from qingyu.act.replies import reply
 from qingyu.act.schedules import Schedule, Schedules
-from qingyu.act.short_words import after_no, chosen, decision
+from qingyu.act.short_words import after_no, begins_as_order, chosen, decision
 from qingyu.act.state import State
 from qingyu.act.talk import Chat
 from qingyu.act.turn import Records, Turn
@@ -186,7 +186,9 @@ class Assistant:
             return self._confirmed(text, dialogue, waiting, "rule", begun)
         which = waiting.which
         picked = chosen(text, which.candidates, self._world)
-        if not picked or self._is_other(text, speaker, which.candidates, now):
+        if not picked or (
+            begins_as_order(text) and self._is_other(text, speaker, which.candidates, now)
+        ):
             return None
         heard = Heard((*waiting.rest, *which.again(picked)), "rule")
         return self._answer(self._turn(text, dialogue, heard), heard, dialogue, begun)

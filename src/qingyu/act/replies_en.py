@@ -35,6 +35,8 @@ NOTES = {
     "nothing_to_undo": "There is nothing to undo.",
     "unknown_name": "I don't know which one that is, so nothing was remembered.",
     "repeats": "I can't repeat things every day yet, only plan them once.",
+    "passed": "That time has passed.",
+    "no_sun": "I don't know when the sun rises and sets here.",
 }  # fmt: skip
 
 

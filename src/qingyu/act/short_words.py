@@ -64,6 +64,12 @@ _PLACES = (
     (3, re.compile(r"第四|\b(?:fourth|4th)\b")),
     (-1, re.compile(r"最后|\b(?:last|latter)\b")),
 )
+_ORDER = re.compile(
+    r"(?:请|帮我|麻烦)?(?:打开|开|关|把|将|调|设|放|停|锁|让|给|播|换|取消|提醒)"
+    r"|(?:please |can you |could you )?"
+    r"(?:turn|switch|set|open|close|shut|play|pause|stop|start|lock|unlock|dim|put|make|mute|send"
+    r"|call|add|remove|cancel|remind)\b"
+)
 _UNDO = re.compile(
     r"(?:撤销|撤回|撤消|还原|恢复原样|恢复原状|复原|改回去|变回去"
     r"|(?:取消|撤销|撤回|恢复)(?:刚才|刚刚|上一步|上一个|前面)的?"
@@ -133,6 +139,11 @@ def after_no(text: str) -> str:
     """What is said beyond a no: "打开台灯" of "不，打开台灯"; "" where that is all."""
     found = re.match(r"\s*[^,;，；。.!！]{1,8}?[,;，；。.!！]\s*(.+)", text, re.DOTALL)
     return found[1] if found else ""
+
+
+def begins_as_order(text: str) -> bool:
+    """Whether a sentence begins as an order does, and not as the answer to "which one"."""
+    return bool(_ORDER.match(simplified(text).casefold().strip()))
 
 
 def short_order(text: str) -> Undo | Clock | None:

@@ -92,15 +92,16 @@ class Turn:
             return
         orders = [one for one in parts if isinstance(one, Do)]
         held = () if confirmed else self._held(orders)
-        which = next((one for one in parts if isinstance(one, Which)), None)
+        unclear = [one for one in parts if isinstance(one, Which)]
         for part in parts:
             if isinstance(part, Do):
                 if not held:
                     self._do(part, confirmed)
             else:
                 self._other(part)
-        if which is not None:
-            self._dialogue.waiting = Choice(which, self._now, rest=held)
+        if unclear:  # one question at a time
+            which, *others = unclear
+            self._dialogue.waiting = Choice(which, self._now, rest=(*held, *others))
             self.facts.append(Asked(which.candidates))
         elif held:
             self._ask(held)
@@ -179,6 +180,12 @@ class Turn:
         if not calls:
             return
         assert order.when is not None
+        if order.when.base in ("sunrise", "sunset") and records.world.sun is None:
+            self.facts.append(Note("no_sun"))
+            return
+        if order.when.due(self._now, records.world.sun) < self._now:
+            self.facts.append(Note("passed"))
+            return
         try:
             planned = records.schedules.add(
                 order.when,
