@@ -55,6 +55,7 @@ from qingyu.act.form_words import (
     TYPES,
     VALUES,
     WISHES,
+    sort,
 )
 from qingyu.act.mark import MARK
 from qingyu.errors import InvalidRequestError
@@ -63,9 +64,9 @@ from qingyu.text import pick
 __all__ = ["Form", "parse_form"]
 
 _TOKEN = re.compile(r'"[^"]*"|[^ "]+')
-_ADDED = TIMES | {"number"}
-_VALUES = NUMBERS | OPTIONS | {"duration"}
-_REMOVED = TEXTS | TIMES | {"number"}
+ADDED = TIMES | {"number"}
+VALUE_MARKS = NUMBERS | OPTIONS | {"duration"}
+REMOVED = TEXTS | TIMES | {"number"}
 SERVED = {
     "call": {"contact"},
     "launch": {"app", "option"},
@@ -111,7 +112,7 @@ class _Reader:
 
     @property
     def next(self) -> str:
-        """"" at the end."""
+        """ "" at the end."""
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
     def take(self) -> str:
@@ -136,11 +137,11 @@ class _Reader:
 
     def sees_mark(self, types: Container[str]) -> bool:
         found = MARK.fullmatch(self.next)
-        return found is not None and found[1].partition(".")[0] in types
+        return found is not None and sort(found[1]) in types
 
     def mark(self, types: Container[str], wanted: str) -> Pointer:
         found = MARK.fullmatch(self.next)
-        if found is None or found[1].partition(".")[0] not in types:
+        if found is None or sort(found[1]) not in types:
             raise self.wrong(wanted)
         self.take()
         return Pointer(found[1], int(found[2]))
@@ -167,19 +168,22 @@ class _Reader:
         return self.next == "it" or self.next in CLASSES or self.sees_mark(DEVICES)
 
     def who(self) -> Who:
+        return Who(self.named(), self.scope())
+
+    def named(self) -> tuple[Pointer, ...] | str:
         marks = self.marks(DEVICES)
         if marks:
-            return Who(marks, self.scope())
+            return marks
         if self.next != "it" and self.next not in CLASSES:
             raise self.wrong(pick("a device, it, or a class", "设备、it 或类别"))
-        return Who(self.take(), self.scope())
+        return self.take()
 
     def may_who(self) -> Who | None:
         return self.who() if self.sees_who() else None
 
     def scope(self) -> Scope:
-        everywhere = self.next == "all"
-        if everywhere:
+        everywhere, elsewhere = self.next == "all", self.next == "elsewhere"
+        if everywhere or elsewhere:
             self.take()
         at = self.at()
         but: list[Pointer | str] = []
@@ -190,7 +194,7 @@ class _Reader:
                 but.append(self.mark(DEVICES | PLACES, "") if is_mark else self.take())
             if not but:
                 raise self.wrong(pick("a mark or a class", "标记或类别"))
-        return Scope(everywhere=everywhere, at=at, but=tuple(but))
+        return Scope(everywhere=everywhere, elsewhere=elsewhere, at=at, but=tuple(but))
 
     def at(self) -> tuple[Pointer, ...]:
         if self.next != "at":
@@ -202,8 +206,8 @@ class _Reader:
         return found
 
     def value(self) -> Value:
-        if self.sees_mark(_VALUES):
-            return self.mark(_VALUES, "")
+        if self.sees_mark(VALUE_MARKS):
+            return self.mark(VALUE_MARKS, "")
         return self.word(VALUES, pick("a value", "取值"))
 
     def pick(self) -> Pick:
@@ -292,31 +296,29 @@ class _Reader:
     def add(self) -> Body:
         self.take()
         who, text = self.who(), self.may_quote()
-        marks = self.marks(_ADDED)
+        marks = self.marks(ADDED)
         if text is None and not marks:
             raise self.wrong(pick("a quote or a time", "引文或时间"))
         return Add(who, text, marks)
 
     def remove(self) -> Body:
         self.take()
-        who = self.who()
-        if self.next == "all":
+        named = self.named()
+        who = Who(named, Scope(at=self.at()))
+        if self.next == "all":  # of the entries, not of the lists
             self.take()
             return Remove(who, None, self.but())
-        if who.scope.everywhere and not who.scope.at:
-            # "remove timer all": the scope took the "all" that means every entry.
-            return Remove(Who(who.what), None, self.but())
-        if self.sees_mark(_REMOVED):
-            return Remove(who, self.mark(_REMOVED, ""))
+        if self.sees_mark(REMOVED):
+            return Remove(who, self.mark(REMOVED, ""))
         return Remove(who, self.quote())
 
     def but(self) -> tuple[Quote | Pointer, ...]:
         found: list[Quote | Pointer] = []
         if self.next == "but":
             self.take()
-            while self.sees_mark(_REMOVED) or self.next[:1] == '"':
-                is_mark = self.sees_mark(_REMOVED)
-                found.append(self.mark(_REMOVED, "") if is_mark else self.quote())
+            while self.sees_mark(REMOVED) or self.next[:1] == '"':
+                is_mark = self.sees_mark(REMOVED)
+                found.append(self.mark(REMOVED, "") if is_mark else self.quote())
             if not found:
                 raise self.wrong(pick("what stays", "要保留的条目"))
         return tuple(found)

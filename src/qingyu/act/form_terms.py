@@ -39,16 +39,17 @@ class Quote:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where: everywhere, or in some areas and floors, or (neither) where the speaker is; but
-    without some devices, places or classes."""
+    """Where: everywhere, or in some areas and floors, or elsewhere (one of another room), or
+    (neither) where the speaker is; but without some devices, places or classes."""
 
     everywhere: bool = False
+    elsewhere: bool = False
     at: tuple[Pointer, ...] = ()
     but: tuple[Pointer | str, ...] = ()
 
     def __str__(self) -> str:
         return _joined(
-            "all" if self.everywhere else "",
+            "all" if self.everywhere else "elsewhere" if self.elsewhere else "",
             *(("at", *self.at) if self.at else ()),
             *(("but", *self.but) if self.but else ()),
         )

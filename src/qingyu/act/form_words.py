@@ -32,9 +32,7 @@ ASKED = (*KEYS, "state", "list", "open?", "where", "battery", "measured")
 """What can be asked. value: what it is set to. measured: the real temperature or humidity there."""
 LEVELS = ("low", "medium", "high")
 VALUES = tuple(
-    dict.fromkeys(
-        ("max", "min", "half", "double", "halve", "on", *LEVELS, *COLORS, *MODES, "auto")
-    )
+    dict.fromkeys(("max", "min", "half", "double", "halve", "on", *LEVELS, *COLORS, *MODES, "auto"))
 )
 """Words a value can be. half: 50 %. double, halve: of what it is."""
 WISHES = (
@@ -46,8 +44,8 @@ WISHES = (
 """What somebody says that only implies an action. bright, loud: too much of it; silent: too
 quiet, cannot hear it; glare: the sun; view: let it in; dirty: the floor."""
 
-DEVICES = frozenset(DOMAINS)
-"""Types of marks, without their kinds, that are devices."""
+DEVICES = frozenset(DOMAINS) - {"level"} | {"level.*"}
+"""Sorts of marks that are devices: "level" alone is a number, as in "level two"."""
 PLACES = frozenset({"area", "floor"})
 OPTIONS = frozenset({"place", "app", "source", "target", "mode", "option"})
 NUMBERS = frozenset(
@@ -56,4 +54,10 @@ NUMBERS = frozenset(
 TIMES = frozenset({"time", "day", "duration"})
 TEXTS = frozenset({"item", "title"})
 TYPES = DEVICES | PLACES | OPTIONS | NUMBERS | TIMES | TEXTS | {"contact"}
-"""Every type of a mark."""
+"""Every sort of a mark."""
+
+
+def sort(type: str) -> str:
+    """What sort of a mark a type is, as in the sets above: without the kind of a device."""
+    domain, dot, _ = type.partition(".")
+    return "level.*" if domain == "level" and dot else domain
