@@ -83,7 +83,8 @@ class _Rules:
             chunks = json.dumps([one[0] for one in _CHUNK.finditer(self._text)])
             lines += [
                 'quote: " \\"" PIECE "\\""',
-                f'PIECE: %regex {{"substring_chunks": {chunks}}}',
+                'PIECE: PIECES & /[^ ](.*[^ ])?/s',
+                f'PIECES: %regex {{"substring_chunks": {chunks}}}',
             ]
         return lines
 
