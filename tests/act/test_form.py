@@ -63,6 +63,8 @@ FORMS = [
     "remove alarm at <area>1 <time>2",
     'send <contact>1 "我晚点到"',
     'call "周"',
+    "call it",
+    'send it "小白"',
     "hangup",
     "arrive",
     "launch <app>1",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container
+from typing import Literal
 
 from qingyu.act.form_terms import (
     Add,
@@ -75,6 +76,8 @@ SERVED = {
     "follow": {"target", "option", "contact"},
 }
 """What the verbs of a phone, a car, a robot take."""
+SPOKEN: dict[str, Literal["here", "me", "it"]] = {"go": "here", "follow": "me", "call": "it"}
+"""The word that some of them take instead."""
 
 
 def parse_form(text: str) -> Form:
@@ -284,7 +287,7 @@ class _Reader:
 
     def clean(self) -> Body:
         self.take()
-        return Clean(self.who(), self.mark({"area"}, pick("an area", "区域")))
+        return Clean(Who(self.named()), self.mark({"area"}, pick("an area", "区域")))
 
     def ask(self) -> Body:
         self.take()
@@ -328,18 +331,19 @@ class _Reader:
 
     def served(self) -> Body:
         verb = self.take()
-        if (verb, self.next) == ("go", "here"):
+        word = SPOKEN.get(verb)
+        if word is not None and self.next == word:
             self.take()
-            return Serve(verb, "here")
-        if (verb, self.next) == ("follow", "me"):
-            self.take()
-            return Serve(verb, "me")
+            return Serve(verb, word)
         if self.next[:1] == '"':
             return Serve(verb, self.quote())
         return Serve(verb, self.mark(SERVED[verb], " / ".join(sorted(SERVED[verb]))))
 
     def send(self) -> Body:
         verb = self.take()
+        if self.next == "it":
+            self.take()
+            return Serve(verb, "it", self.quote())
         to: Pointer | Quote = (
             self.quote() if self.next[:1] == '"' else self.mark({"contact"}, "contact")
         )

@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Container, Iterable
 
-from qingyu.act.form import ADDED, REMOVED, SERVED, VALUE_MARKS
+from qingyu.act.form import ADDED, REMOVED, SERVED, SPOKEN, VALUE_MARKS
 from qingyu.act.form_words import (
     ASKED,
     CLASSES,
@@ -83,7 +83,7 @@ class _Rules:
             chunks = json.dumps([one[0] for one in _CHUNK.finditer(self._text)])
             lines += [
                 'quote: " \\"" PIECE "\\""',
-                'PIECE: PIECES & /[^ ](.*[^ ])?/s',
+                "PIECE: PIECES & /[^ ](.*[^ ])?/s",
                 f'PIECES: %regex {{"substring_chunks": {chunks}}}',
             ]
         return lines
@@ -109,13 +109,13 @@ class _Rules:
             _words(ROBOT, first=True),
             '"set" who setting+',
             f'("more" | "less") who key{by}',
-            _needs(area, f'"clean" who ({area})'),
+            _needs(area, f'"clean" named ({area})'),
             f'"ask" (" clock" | " date" | who ({_words(ASKED)}){about})',
             self._add(quote, added),
             f'"remove" named {at} ({_either(entries, f"%22 all%22{kept}")})'.replace("%22", '"'),
             '"hangup" | "arrive"',
             *(self._served(verb, types, quote) for verb, types in SERVED.items()),
-            _needs(quote, f'"send" ({_either(contact, quote)}) {quote}'),
+            _needs(quote, f'"send" ({_either(contact, quote, _IT)}) {quote}'),
             _needs(metres, f'"walk" ({metres}) " back"?'),
             f'"turn" ({_either(angles, _QUARTERS)}) (" left" | " right")',
             f'"wish" ({_words(WISHES)}) (who{" | at" if places else ""})?',
@@ -135,7 +135,7 @@ class _Rules:
         return _needs(quote or added, f'"add" who ({_either(*ways)})')
 
     def _served(self, verb: str, types: Container[str], quote: str) -> str:
-        word = {"go": '" here"', "follow": '" me"'}.get(verb, "")
+        word = f'" {SPOKEN[verb]}"' if verb in SPOKEN else ""
         ways = _either(self._pointers(types), quote, word)
         return _needs(ways, f'"{verb}" ({ways})')
 
@@ -147,6 +147,7 @@ class _Rules:
 _ANSWERS = PLACES | TIMES | NUMBERS | {
     "contact", "place", "app", "source", "target", "mode", "option", "item", "title",
 }  # fmt: skip
+_IT = '" it"'
 _QUARTERS = '" 90" | " 180"'
 
 

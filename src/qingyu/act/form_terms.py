@@ -155,10 +155,11 @@ class Remove:
 @dataclass(frozen=True)
 class Serve:
     """call, send, launch, navigate, go, follow: with one thing (go here, follow me: the speaker;
-    a quote: a part of a name, or what is not there); hangup, arrive: with nothing."""
+    call it, send it: the one last spoken of; a quote: a part of a name, or what is not there);
+    hangup, arrive: with nothing."""
 
     verb: str
-    what: Pointer | Quote | Literal["here", "me"] | None = None
+    what: Pointer | Quote | Literal["here", "me", "it"] | None = None
     text: Quote | None = None
 
     def __str__(self) -> str:

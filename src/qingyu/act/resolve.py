@@ -288,7 +288,7 @@ def _able(
         calls = made if isinstance(made, list) else [made] if made else []
         if calls and all(_supported(situation, one) for one in calls):
             able.append(id)
-    return tuple(able) if len(able) > 1 else ids
+    return tuple(able) or ids
 
 
 def _supported(situation: Situation, call: Call) -> bool:

@@ -257,6 +257,9 @@ def _sent(situation: Situation, form: Serve) -> Understood:
 
 def _contacts(situation: Situation, what: Pointer | Quote | str | None) -> tuple[str, ...]:
     """The people a mark or a part of a name can mean."""
+    if what == "it":
+        said = [one.arguments.get("contact") for one in situation.focus.calls]
+        return tuple(one for one in said if isinstance(one, str))[-1:]
     if isinstance(what, Pointer) and situation.ids(what):
         return situation.ids(what)
     words = plain(situation.words(what))
@@ -264,7 +267,7 @@ def _contacts(situation: Situation, what: Pointer | Quote | str | None) -> tuple
     part = [
         one.value
         for one in situation.world.contacts
-        if words and any(words in name for name in one.plain_names)
+        if words and any(_begins(words, name) for name in one.plain_names)
     ]
     return tuple(exact or part)
 
@@ -304,6 +307,11 @@ def _part(words: str, names: Iterable[str]) -> bool:
         return False
     edge = r"\b" if said.isascii() else ""
     return any(re.search(edge + re.escape(said) + edge, plain(name)) for name in names)
+
+
+def _begins(words: str, name: str) -> bool:
+    """Whether words begin a word of a name, or for Chinese are in it."""
+    return re.search((r"\b" if words.isascii() else "") + re.escape(words), name) is not None
 
 
 def named_like(words: str, names: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

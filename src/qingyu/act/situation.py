@@ -190,16 +190,16 @@ class Situation:
         """Of players and volumes: those that play here, else what is here, else what plays."""
         levels = tuple(one for one in some if one.domain == "level")
         players = tuple(one for one in some if one.domain != "level")
-        near = self.here(levels) or (levels if not players else ())
-        if near:
-            media = [one for one in near if _sounds(one)]
-            return Targets(entities=((media or list(near))[0],), group=True)
         here = self.here(players)
         wanted = "paused" if verb == "play" else "playing"
         active = [one for one in here if self.state.get(one.id) == wanted]
         if active:
             return Targets(entities=tuple(active), group=True)
         elsewhere = tuple(one for one in players if self.state.get(one.id) == wanted)
+        if levels and (self.here(levels) or not elsewhere):
+            near = self.here(levels) or levels
+            media = [one for one in near if _sounds(one)]
+            return Targets(entities=((media or list(near))[0],), group=True)
         if verb == "play" and len(here) > 1:
             heard = [one for one in here if not _shows(one)]
             here = tuple(heard) if heard else here

@@ -43,9 +43,9 @@ PURPOSES: dict[str, tuple[str, ...]] = {
 """Of the wishes that devices are bought for."""
 SCENES: dict[str, tuple[str, ...]] = {
     "sleep": ("sleep", "bedtime", "night", "lull", "睡", "晚安", "夜"),
-    "wake": ("wake", "morning", "get up", "breakfast", "起床", "早安", "早晨", "清晨", "早上"),
+    "wake": ("wake", "morning", "get up", "rise", "起床", "早安", "早晨", "清晨", "早上"),
     "leave": ("leav", "away", "goodbye", "going out", "离家", "出门", "外出", "离开"),
-    "return": ("home", "arriv", "welcome", "回家", "到家", "归家"),
+    "return": ("home ", "arriv", "welcome", "回家", "到家", "归家"),
     "movie": ("movie", "cinema", "film", "theat", "电影", "观影", "影院", "看片"),
     "read": ("read", "阅读", "读书", "看书"),
     "work": ("work", "study", "homework", "office", "学习", "自习", "工作", "办公", "用功"),
@@ -53,11 +53,19 @@ SCENES: dict[str, tuple[str, ...]] = {
     "dinner": ("dinner", "meal", "supper", "eat", "吃饭", "用餐", "晚餐", "就餐", "开饭"),
     "party": ("party", "派对", "聚会", "聚餐"),
 }  # fmt: skip
+_FIRST = ("movie", "party", "dinner", "leave", "sleep", "return")
+"""A "film night" is for films, though there is "night" in it; "leaving home" is no coming home."""
+
+
+def suits(scene: Entity, wish: str) -> bool:
+    """Whether a scene that has words of a wish is not rather for another."""
+    before = _FIRST[: _FIRST.index(wish)] if wish in _FIRST else _FIRST
+    return not any(is_called(scene, SCENES[other]) for other in before if other != wish)
 
 
 def is_called(entity: Entity, words: tuple[str, ...]) -> bool:
     """Whether one of the words begins a word of a name, or for Chinese is in it."""
-    names = " | ".join(entity.names).casefold()
+    names = " | ".join((*entity.names, "")).casefold()
     for word in words:
         edge = r"\b" if word.isascii() else ""
         if re.search(edge + re.escape(word), names):

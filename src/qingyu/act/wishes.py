@@ -18,7 +18,7 @@ from qingyu.act.resolve_values import adjusting, switch
 from qingyu.act.situation import Situation
 from qingyu.act.understood import Do, Unable, Understood
 from qingyu.act.values import tidy
-from qingyu.act.wish_words import MAIN_LIGHT, PURPOSES, SCENES, is_called
+from qingyu.act.wish_words import MAIN_LIGHT, PURPOSES, SCENES, is_called, suits
 from qingyu.act.world import Entity
 
 DEGREES = 2
@@ -49,12 +49,13 @@ class Wishes:
         self.named = found.entities if found else ()
 
     def near(self, name: str, *, only: bool = True) -> tuple[Entity, ...]:
-        """The devices of a class: named, in the areas, or (only) the one of the household."""
+        """The devices of a class: named, in the areas, or (only, or nobody knows where the person
+        is) the one of the household."""
         some = members(self.world, name)
         if self.named:
             return tuple(one for one in some if any(one.id == other.id for other in self.named))
         there = tuple(one for one in some if one.area in self.areas)
-        return there or (some if only and len(some) == 1 else ())
+        return there or (some if (only or not self.areas) and len(some) == 1 else ())
 
     def now(self, entity: Entity, key: str = "state") -> object:
         return self.state.get(entity.id, key)
@@ -152,7 +153,7 @@ def _seat_cool(wishes: Wishes) -> list[Call]:
 
 
 def _lights(wishes: Wishes) -> tuple[Entity, ...]:
-    return wishes.near("light")
+    return wishes.near("light", only=False)
 
 
 def _brighter(wishes: Wishes) -> list[Call]:
@@ -236,7 +237,7 @@ def _music(wishes: Wishes) -> list[Call]:
 
 
 def _windows(*, wide: bool) -> Way:
-    return lambda wishes: wishes.opened(wishes.near("window"), wide=wide)
+    return lambda wishes: wishes.opened(wishes.near("window", only=False), wide=wide)
 
 
 def _roof(wishes: Wishes) -> list[Call]:
@@ -251,7 +252,7 @@ def _all_windows_shut(wishes: Wishes) -> list[Call]:
 
 
 def _fan(wishes: Wishes) -> list[Call]:
-    fans = wishes.near("fan")
+    fans = wishes.near("fan", only=False)
     on = wishes.on(fans)
     return on or [call for one in fans for call in wishes.adjusted(one, "speed", more=True)]
 
@@ -286,7 +287,7 @@ def _covers(*, wide: bool) -> Way:
 
 
 def _scene(wishes: Wishes) -> list[Call]:
-    found = wishes.called(SCENES.get(wishes.word, ()), "scene")
+    found = [one for one in wishes.called(SCENES[wishes.word], "scene") if suits(one, wishes.word)]
     return [Call("activate", one.id) for one in found[:1]]
 
 
