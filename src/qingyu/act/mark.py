@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from qingyu.act.marks_text import aligned, narrow
 from qingyu.act.times import Found
 
 MOST = 9
@@ -57,15 +58,19 @@ class Marked:
         return self.marks[number - 1] if 0 < number <= len(self.marks) else None
 
     def original(self, fragment: str) -> str:
-        """The original words of a piece of `text`, in its case and with its punctuation where
-        the piece can be found there; marks are expanded."""
+        """The original words of a piece of `text`, in its case, script and punctuation where the
+        piece can be found there; marks are expanded."""
         words = MARK.sub(self._words, fragment)
         flat = " ".join(words.split())
         if not flat or not self.said:
             return flat
-        loose = r"\s*".join(re.escape(one) for one in flat if not one.isspace())
-        found = re.search(loose, self.said, re.IGNORECASE)
-        return found[0] if found else flat
+        plain = aligned(self.said)
+        loose = r"\s*".join(re.escape(one) for one in narrow(flat) if not one.isspace())
+        found = re.search(loose, plain.text) if loose else None
+        if found is None:
+            return flat
+        start, end = plain.span(*found.span())
+        return self.said[start:end]
 
     def _words(self, match: re.Match[str]) -> str:
         mark = self.mark(int(match[2]))
