@@ -484,3 +484,11 @@ def test_a_device_that_was_found_is_known(start: Start) -> None:
     )
     talk("打开新来的灯")
     assert talk.changed == ON
+
+
+def test_a_text_that_is_no_sentence(start: Start) -> None:
+    talk = start(world="scout")
+    talk("打开铁栅门")
+    assert talk("停" * 100_000).text == "这句话太长了，请说短一些。"
+    talk("是")
+    assert talk.changed == {}

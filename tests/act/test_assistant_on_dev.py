@@ -1,5 +1,5 @@
-"""The dev cases through the whole assistant, its replies judged too, where the skill model is right:
-forms written by hand stand for it, and the fast path goes first as it does for people."""
+"""The dev cases through the whole assistant, its replies judged too, where the skill model is
+right: forms written by hand stand for it, and the fast path goes first as it does for people."""
 
 from __future__ import annotations
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.cli.scripted import Run
+from tests.cli.scripted import Install, Run
 
 
 def test_one_sentence_and_what_changed(cli: Run) -> None:
@@ -103,3 +104,13 @@ def test_a_conversation_as_json(cli: Run) -> None:
     outcome = cli("assist", "--json", stdin="打开圆顶灯\n关掉圆顶灯\n")
     records = [json.loads(line) for line in outcome.out.splitlines()]
     assert [one["steps"][0]["call"]["action"] for one in records] == ["turn_on", "turn_off"]
+
+
+def test_conversation_goes_to_a_chat_model(cli: Run, scripted: Install) -> None:
+    model = scripted("Under ", "the bed.")
+    model.info = dataclasses.replace(model.info, context=1000)
+    outcome = cli("assist", "--chat", "default", "where do monsters live")
+    assert outcome.out == "Under the bed.\n"
+    messages = model.requests[0][1]
+    assert [one["role"] for one in messages] == ["system", "user"]
+    assert "dome light" not in str(messages)

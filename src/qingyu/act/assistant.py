@@ -45,6 +45,9 @@ from qingyu.text import language as usual_language
 __all__ = ["Answer", "Assistant", "Fired", "Skill"]
 _LONGEST_WAIT = 30.0
 """Seconds the thread sleeps at most: the clock of the machine may be put forward."""
+_MOST_SPEAKERS = 100
+LONGEST_SENTENCE = 500
+"""Characters; a longer text is no order, and would take templates long to look at."""
 _ABANDONED = timedelta(minutes=1)
 """A call begun so long ago and not finished was ended by a kill."""
 
@@ -90,12 +93,18 @@ class Assistant:
 
         Raises RecordsError where the database cannot be written; then nothing was done.
         """
-        if self._hearing.is_halt(text) and self._is_busy():
+        text = text.strip()
+        too_long = len(text) > LONGEST_SENTENCE
+        if not too_long and self._hearing.is_halt(text) and self._is_busy():
             # Something else is being done, and may take its time: a stop does not wait for it.
             for robot in self._given.select(domain="robot"):
                 self.devices.carry_out(Call("stop", robot.id))
         with self._lock:
-            return self._say(text.strip(), speaker, language, time.perf_counter())
+            if too_long:
+                dialogue = self._dialogue(speaker)
+                dialogue.waiting = None
+                return self._note("too_long", dialogue, time.perf_counter())
+            return self._say(text, speaker, language, time.perf_counter())
 
     def _is_busy(self) -> bool:
         """Whether another thread has the household do something."""
@@ -115,6 +124,8 @@ class Assistant:
 
     def _dialogue(self, speaker: str) -> Dialogue:
         usual: Language = "zh" if usual_language() == "zh" else "en"
+        if speaker not in self._dialogues and len(self._dialogues) >= _MOST_SPEAKERS:
+            del self._dialogues[next(iter(self._dialogues))]
         return self._dialogues.setdefault(speaker, Dialogue(language=usual))
 
     def _say(self, text: str, speaker: str, language: Language | None, begun: float) -> Answer:
@@ -258,7 +269,7 @@ class Assistant:
                 return Said(str(error))
         return Note("talk" if is_talk else "lost")
 
-    def _note(self, what: Literal["quiet"], dialogue: Dialogue, begun: float) -> Answer:
+    def _note(self, what: Literal["quiet", "too_long"], dialogue: Dialogue, begun: float) -> Answer:
         heard = Heard((), "none")
         turn = self._start("", dialogue, heard)
         turn.facts.append(Note(what))

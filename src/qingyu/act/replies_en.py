@@ -37,6 +37,7 @@ NOTES = {
     "repeats": "I can't repeat things every day yet, only plan them once.",
     "passed": "That time has passed.",
     "no_sun": "I don't know when the sun rises and sets here.",
+    "too_long": "That is too long; please say it shorter.",
 }  # fmt: skip
 
 

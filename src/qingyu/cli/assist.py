@@ -75,9 +75,18 @@ def assist(
             ),
         ),
     ] = False,
+    chat: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            show_default=pick("none", "无"),
+            help=pick("model that talks where nothing is to be done", "闲聊时使用的模型"),
+        ),
+    ] = None,
     as_json: Annotated[bool, flags.as_json()] = False,
 ) -> None:
     from qingyu.act.assistant import Assistant
+    from qingyu.act.chat_model import ModelChat
     from qingyu.act.database import Database
     from qingyu.act.households import open_household
     from qingyu.act.simulator import Simulator
@@ -91,7 +100,8 @@ def assist(
         file.unlink(missing_ok=True)
     with Database.open(folder / f"{household.name}.sqlite") as database:
         devices = Simulator(household, file=file)
-        with Assistant(household, devices, database) as assistant:
+        talker = None if chat is None else ModelChat(common.open_model(chat))
+        with Assistant(household, devices, database, chat=talker) as assistant:
             if text is not None:
                 catch_up(assistant, quiet=as_json)
                 one_sentence(assistant, text, area, as_json=as_json)
