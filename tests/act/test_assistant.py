@@ -93,6 +93,8 @@ def test_what_an_answer_carries(start: Start) -> None:
         ("解锁入户锁", "好像快下雨了", "zh", False),
         ("解锁入户锁", "对了，现在几点了", "zh", False),
         ("解锁入户锁", "打开圆顶灯", "zh", False),
+        ("解锁入户锁", "好，打开圆顶灯", "zh", False),
+        ("Unlock the entry lock", "ok, turn on the dome light", "en", False),
         ("Unlock the entry lock", "yes, do it", "en", True),
         ("Unlock the entry lock", "Affirmative", "en", True),
         ("Unlock the entry lock", "cancel that", "en", False),
