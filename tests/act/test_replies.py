@@ -141,6 +141,16 @@ def told(fact: Any, language: Language, world: World = HOUSE) -> str:
             "The table pendant is off; the vanity light is off.",
         ),
         (
+            Question(("light.parlour_chandelier", "scene.story", "sensor.power"), "state"),
+            "水晶吊灯开着。",
+            "The crystal drop is on.",
+        ),
+        (
+            Question(("sensor.power", "sensor.wine_humidity"), "state"),
+            "总功率是1480 W；酒窖湿度是68%。",
+            "The whole-house load is 1480 W; the wine store humidity is 68%.",
+        ),
+        (
             Question(("climate.dora",), "state"),
             "朵朵房地暖在制热，设定温度22°C，室温21°C。",
             "Dora's floor heating is on (heat), set to 22 °C, room at 21 °C.",

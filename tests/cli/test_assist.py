@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qingyu.models.store import home_folder
 from tests.cli.scripted import Install, Run
 
 
@@ -114,3 +115,12 @@ def test_conversation_goes_to_a_chat_model(cli: Run, scripted: Install) -> None:
     messages = model.requests[0][1]
     assert [one["role"] for one in messages] == ["system", "user"]
     assert "dome light" not in str(messages)
+
+
+def test_a_household_s_name_is_no_path(cli: Run, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("name: ../../mine\nentities:\n  - {id: light.a, names: [豆灯], state: 'off'}\n")
+    cli("assist", "--world", str(file), "打开豆灯")
+    kept = home_folder() / "act"
+    assert sorted(one.name for one in kept.iterdir() if one.suffix != ".sqlite") == ["_mine.json"]
+    assert (kept / "_mine.json").stat().st_mode & 0o77 == 0

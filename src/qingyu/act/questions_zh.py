@@ -8,7 +8,6 @@ from qingyu.act.calls import RECORDS
 from qingyu.act.orders_zh import LEVELS, MODES, OrdersZh
 from qingyu.act.state import State
 from qingyu.act.understood import Agenda, Question
-from qingyu.act.values import is_number
 from qingyu.act.wording import about_then, active, amount, records
 from qingyu.act.world import Entity, Value
 
@@ -142,9 +141,9 @@ class QuestionsZh(OrdersZh):
         return f"，{'，'.join(told)}" if told else ""
 
     def _several(self, ids: tuple[str, ...], state: State) -> str:
-        """Which of them are on, open, unlocked; measured values one by one."""
-        measured = [one for one in ids if is_number(state.get(one)) or state.get(one) is None]
-        others = [one for one in ids if one not in measured]
+        """Which of them are on, open, unlocked. Measured values one by one, if it is only those."""
+        others = [one for one in ids if isinstance(state.get(one), str)]
+        measured = () if others else ids
         parts = [self._about(self.entity(one), "state", state) for one in measured]
         going = [one for one in others if active(state.get(one))]
         rest = [one for one in others if one not in going]

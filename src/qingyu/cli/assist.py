@@ -9,6 +9,7 @@ Replies go to stdout, what changed and why to stderr. From a pipe every line is 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -94,11 +95,13 @@ def assist(
 
     household = open_household(world)
     area = speaking_area(household, speaker)
+    # A household's name is anybody's text, and no path.
+    name = re.sub(r"[^\w-]+", "_", household.name)
     folder = home_folder() / "act"
-    file = folder / f"{household.name}.json"
+    file = folder / f"{name}.json"
     if fresh:
         file.unlink(missing_ok=True)
-    with Database.open(folder / f"{household.name}.sqlite") as database:
+    with Database.open(folder / f"{name}.sqlite") as database:
         devices = Simulator(household, file=file)
         talker = None if chat is None else ModelChat(common.open_model(chat))
         with Assistant(household, devices, database, chat=talker) as assistant:
