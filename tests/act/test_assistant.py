@@ -445,13 +445,31 @@ def test_two_things_that_are_not_clear_are_asked_one_after_the_other(start: Star
     ("sentence", "form", "words"),
     [
         ("今天早上七点打开圆顶灯", "when <time>1 : on <light>2", "那个时间已经过去了。"),
-        ("每天七点打开圆顶灯", "when <time>1 : on <light>2", "还不会每天重复，只能定一次。"),
     ],
 )
 def test_what_cannot_be_planned(start: Start, sentence: str, form: str, words: str) -> None:
     talk = start(forms={sentence: form})
     assert talk(sentence).text == words
     assert talk.assistant.schedules.list() == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("每天早上七点打开圆顶灯", "好的，每天07:00打开圆顶灯。"),
+        ("turn on the dome light every weekday at 7 am",
+         "On weekdays at 07:00 I will turn on the dome light."),
+    ],
+)  # fmt: skip
+def test_every_day(start: Start, sentence: str, words: str) -> None:
+    talk = start()
+    assert talk(sentence).text == words
+    for _ in range(2):  # Friday is the first
+        (waiting,) = talk.assistant.schedules.list()
+        talk.now = waiting.at
+        assert len(talk.assistant.tick()) == 1
+    (waiting,) = talk.assistant.schedules.list()
+    assert waiting.at.day == (29 if "每" in sentence else 1)
 
 
 def test_a_call_that_a_kill_ended_is_news(start: Start) -> None:

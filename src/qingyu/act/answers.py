@@ -103,6 +103,7 @@ def schedule_json(one: Schedule) -> dict[str, Any]:
         "text": one.text,
         "moment": one.moment,
         "at": one.at.isoformat(),
+        "days": one.days,
         "calls": [call.as_json() for call in one.calls],
         "status": one.status,
     }

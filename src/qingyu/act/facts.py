@@ -29,6 +29,7 @@ class Sure:
     calls: tuple[Call, ...]
     because: tuple[str, ...] = ()
     when: str = ""
+    days: str = "once"
     undo: bool = False
 
 
@@ -69,9 +70,8 @@ class Note:
 
     quiet: nothing was said; lost: nobody understood it; talk: it is conversation, and there is
     nobody to hold it; nothing_waits: a yes or no to no question; fine: a no that was heard;
-    nothing_to_undo; unknown_name: nothing to forget or to name; repeats: a schedule for every day,
-    which there is none of; passed, no_sun: a time that is over, or by a sun nobody knows; too_long:
-    more words than an order has.
+    nothing_to_undo; unknown_name: nothing to forget or to name; passed, no_sun: a time
+    that is over, or by a sun nobody knows; too_long: more words than an order has.
     """
 
     what: Literal[
@@ -82,7 +82,6 @@ class Note:
         "fine",
         "nothing_to_undo",
         "unknown_name",
-        "repeats",
         "passed",
         "no_sun",
         "too_long",

@@ -41,6 +41,7 @@ _EN_WORDS = frozenset(
     )
 )
 _IT = re.compile(r"它|\b(?:it|that one)\b", re.IGNORECASE)
+_AT = re.compile(r"\b(?:at|on|by)\s*$", re.IGNORECASE)
 _LOOSE = re.compile(r"^(?:的时候|时|以后|之后|后|就|请|帮我|,|，|、|\s|please|then)+|(?:,|，|\s)+$")
 
 
@@ -143,14 +144,14 @@ class Hearing:
         if found is not None:
             return _understood(found)
         times = [one for one in find_times(text, now, self.world.sun) if one.when]
-        if len(times) != 1 or times[0].days != "once" or not times[0].sure:
+        if len(times) != 1 or not times[0].sure:
             return ()
         rest = text
         for start, end in reversed(times[0].spans):
-            rest = rest[:start] + rest[end:]
+            rest = _AT.sub("", rest[:start]) + rest[end:]
         found = self._fast.understand(_LOOSE.sub("", rest), state, speaker=speaker)
         if isinstance(found, Calls) and not _keeps_times(found):
-            return (Do(found.calls, times[0].when),)
+            return (Do(found.calls, times[0].when, times[0].days),)
         return ()
 
     def _pointed(self, text: str, state: State, speaker: str, focus: Focus) -> Understood:

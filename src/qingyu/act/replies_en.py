@@ -9,7 +9,7 @@ from qingyu.act.answers import Step
 from qingyu.act.calls import Call, Verdict
 from qingyu.act.facts import Sure, Undone
 from qingyu.act.memory import Memorized, Nickname, Routine
-from qingyu.act.orders_en import OrdersEn, the
+from qingyu.act.orders_en import DAYS, OrdersEn, the
 from qingyu.act.questions_en import QuestionsEn, be, capital
 from qingyu.act.schedules import Schedule
 from qingyu.act.state import State
@@ -34,7 +34,6 @@ NOTES = {
     "nothing_waits": "There is nothing to confirm.", "fine": "All right, I will leave it.",
     "nothing_to_undo": "There is nothing to undo.",
     "unknown_name": "I don't know which one that is, so nothing was remembered.",
-    "repeats": "I can't repeat things every day yet, only plan them once.",
     "passed": "That time has passed.",
     "no_sun": "I don't know when the sun rises and sets here.",
     "too_long": "That is too long; please say it shorter.",
@@ -136,12 +135,14 @@ class RepliesEn(QuestionsEn, OrdersEn):
 
     def planned(self, schedule: Schedule, now: datetime) -> str:
         orders = self.listed([self.phrase(group) for group in alike(schedule.calls)])
-        when = self.moment_words(schedule.moment, schedule.at, now)
+        when = self.moment_words(schedule, now)
         return f"{capital(when)} I will {orders}."
 
-    def moment_words(self, moment: str, at: datetime, now: datetime) -> str:
+    def moment_words(self, schedule: Schedule, now: datetime) -> str:
         """When a schedule is due: in 10 minutes (19:40), tomorrow at 07:00, at sunset (17:05)."""
-        when = parse_when(moment)
+        at, when = schedule.at, parse_when(schedule.moment)
+        if schedule.days != "once":
+            return self.often(schedule.days, at)
         clock = self.day_words(at, now)
         if when.base == "said":
             return f"in {self.duration(when.seconds)} ({clock.removeprefix('at ')})"
@@ -150,6 +151,9 @@ class RepliesEn(QuestionsEn, OrdersEn):
             side = " after " if when.seconds > 0 else " before " if when.seconds else "at "
             return f"{shift}{side}{when.base} ({clock.removeprefix('at ')})"
         return clock
+
+    def often(self, days: str, at: datetime) -> str:
+        return f"{self.listed([DAYS.get(one, one) for one in days.split(',')])} at {at:%H:%M}"
 
     def day_words(self, at: datetime, now: datetime) -> str:
         days = (at.date() - now.date()).days
@@ -163,13 +167,15 @@ class RepliesEn(QuestionsEn, OrdersEn):
     def sure(self, fact: Sure) -> str:
         orders = self.listed([self.phrase(group) for group in alike(fact.calls)])
         lead = "Undoing that will " if fact.undo else "Shall I "
-        when = f" {self._when(fact.when)}" if fact.when else ""
+        when = f" {self._when(fact.when, fact.days)}" if fact.when else ""
         others = self.listed([the(one) for one in self.names(fact.because)])
         because = f" (it opens or unlocks {others})" if others else ""
         return f"{lead}{orders}{when}{because}? Please confirm: yes or no."
 
-    def _when(self, moment: str) -> str:
+    def _when(self, moment: str, days: str) -> str:
         when = parse_when(moment)
+        if days != "once":
+            return self.listed([DAYS.get(one, one) for one in days.split(",")])
         if when.base == "said":
             return f"in {self.duration(when.seconds)}"
         if when.base in ("sunset", "sunrise"):

@@ -9,7 +9,7 @@ from qingyu.act.answers import Step
 from qingyu.act.calls import Call, Verdict
 from qingyu.act.facts import Sure, Undone
 from qingyu.act.memory import Memorized, Nickname, Routine
-from qingyu.act.orders_zh import OrdersZh
+from qingyu.act.orders_zh import DAYS, OrdersZh
 from qingyu.act.questions_zh import QuestionsZh
 from qingyu.act.schedules import Schedule
 from qingyu.act.state import State
@@ -37,7 +37,7 @@ NOTES = {
     "quiet": "请说吧。", "lost": "没听懂。", "talk": "这个我聊不来，我只管设备。",
     "nothing_waits": "现在没有要确认的事。", "fine": "好的，那就不做了。",
     "nothing_to_undo": "没有可以撤销的操作。", "unknown_name": "没听清说的是哪个，没有记下。",
-    "repeats": "还不会每天重复，只能定一次。", "passed": "那个时间已经过去了。",
+    "passed": "那个时间已经过去了。",
     "no_sun": "不知道这里的日出日落时间。", "too_long": "这句话太长了，请说短一些。",
 }  # fmt: skip
 _WEEK = "一二三四五六日"
@@ -128,11 +128,13 @@ class RepliesZh(QuestionsZh, OrdersZh):
 
     def planned(self, schedule: Schedule, now: datetime) -> str:
         orders = "，".join(self.phrase(group) for group in alike(schedule.calls))
-        return f"好的，{self.moment_words(schedule.moment, schedule.at, now)}{orders}。"
+        return f"好的，{self.moment_words(schedule, now)}{orders}。"
 
-    def moment_words(self, moment: str, at: datetime, now: datetime) -> str:
+    def moment_words(self, schedule: Schedule, now: datetime) -> str:
         """When a schedule is due: 10分钟后（19:40）, 明天07:00, 日落后30分钟（17:35）."""
-        when = parse_when(moment)
+        at, when = schedule.at, parse_when(schedule.moment)
+        if schedule.days != "once":
+            return self.often(schedule.days, at)
         clock = self.day_words(at, now)
         if when.base == "said":
             return f"{self.duration(when.seconds)}后（{clock}）"
@@ -142,6 +144,9 @@ class RepliesZh(QuestionsZh, OrdersZh):
             side = ("后" if when.seconds > 0 else "前") if when.seconds else "时"
             return f"{sun}{side}{shift}（{clock}）"
         return clock
+
+    def often(self, days: str, at: datetime) -> str:
+        return self.listed([DAYS.get(one, one) for one in days.split(",")]) + f"{at:%H:%M}"
 
     def day_words(self, at: datetime, now: datetime) -> str:
         days = (at.date() - now.date()).days
@@ -154,13 +159,15 @@ class RepliesZh(QuestionsZh, OrdersZh):
     def sure(self, fact: Sure) -> str:
         orders = "，并".join(self.phrase(group) for group in alike(fact.calls))
         lead = "撤销会" if fact.undo else ""
-        when = f"{self._when(fact.when)}" if fact.when else ""
+        when = f"{self._when(fact.when, fact.days)}" if fact.when else ""
         others = self.listed(self.names(fact.because))
         because = f"（会打开或解锁{others}）" if others else ""
         return f"{lead}{when}{orders}{because}，确认吗？"
 
-    def _when(self, moment: str) -> str:
+    def _when(self, moment: str, days: str) -> str:
         when = parse_when(moment)
+        if days != "once":
+            return self.listed([DAYS.get(one, one) for one in days.split(",")])
         if when.base == "said":
             return f"{self.duration(when.seconds)}后"
         if when.base in ("sunset", "sunrise"):

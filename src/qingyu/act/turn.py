@@ -142,12 +142,9 @@ class Turn:
             verdicts = foresee(order.calls)
             because = tuple(id for one in verdicts for id in one.because)
             self.verdicts += verdicts
-            self.facts.append(Sure(order.calls, because, str(order.when or "")))
+            self.facts.append(Sure(order.calls, because, str(order.when or ""), order.days))
 
     def _do(self, order: Do, confirmed: bool) -> None:
-        if order.days != "once":
-            self.facts.append(Note("repeats"))
-            return
         if order.when is not None:
             self._plan(order)
             return
@@ -183,7 +180,8 @@ class Turn:
         if order.when.base in ("sunrise", "sunset") and records.world.sun is None:
             self.facts.append(Note("no_sun"))
             return
-        if order.when.due(self._now, records.world.sun) < self._now:
+        past = order.when.due(self._now, records.world.sun) < self._now
+        if past and order.days == "once":
             self.facts.append(Note("passed"))
             return
         try:
@@ -194,6 +192,7 @@ class Turn:
                 sun=records.world.sun,
                 text=self._text,
                 turn=self._enter().id,
+                days=order.days,
             )
         except InvalidRequestError as error:
             self.facts.append(Said(str(error)))

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from qingyu.act.answers import Language
 from qingyu.act.calls import RECORDS, Call
 from qingyu.act.state import State
 from qingyu.act.times import Found
 from qingyu.act.values import MOMENT, is_number, tidy
+from qingyu.act.when import falls_on
 from qingyu.act.world import Entity, Record, Sun, Value, World
 
 _HANZI = re.compile(r"[\u3400-\u9fff]")
 _IDLE = frozenset({"off", "closed", "locked", "idle", "paused", "docked", "stopped"})
 _NEAR = timedelta(minutes=30)
-_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Naming:
@@ -132,7 +132,7 @@ def about_then(entry: str | Record, about: Found, now: datetime, sun: Sun | None
             times = {moment.time()}
     if "time" in entry:  # an alarm
         at = datetime.strptime(str(entry["time"]), "%H:%M").time()
-        return _near(at, times) and (day is None or rings(str(entry.get("days", "once")), day))
+        return _near(at, times) and (day is None or falls_on(str(entry.get("days", "once")), day))
     moment = datetime.strptime(str(entry["at"]), MOMENT)
     return (day is None or moment.date() == day) and _near(moment.time(), times)
 
@@ -141,13 +141,3 @@ def _near(at: time, times: set[time]) -> bool:
     minutes = at.hour * 60 + at.minute
     wanted = [one.hour * 60 + one.minute for one in times]
     return not wanted or any(abs(minutes - one) * 60 <= _NEAR.total_seconds() for one in wanted)
-
-
-def rings(days: str, day: date) -> bool:
-    """Whether an alarm of certain days rings on a day; "once" may."""
-    weekday = day.weekday()
-    if days in ("once", "daily"):
-        return True
-    if days in ("weekdays", "weekends"):
-        return (weekday >= 5) == (days == "weekends")
-    return days == _WEEK[weekday]

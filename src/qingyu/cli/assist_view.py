@@ -121,7 +121,8 @@ def news_line(one: Schedule | Entry) -> str:
 
 def schedule_row(one: Schedule) -> tuple[str, ...]:
     calls = "; ".join(call_words(call) for call in one.calls)
-    return (str(one.id), f"{one.at:%Y-%m-%d %H:%M:%S}", one.text, calls)
+    days = "" if one.days == "once" else one.days
+    return (str(one.id), f"{one.at:%Y-%m-%d %H:%M:%S}", days, one.text, calls)
 
 
 def state_rows(assistant: Assistant, only: str = "") -> list[tuple[str, ...]]:
