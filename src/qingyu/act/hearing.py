@@ -41,7 +41,7 @@ _EN_WORDS = frozenset(
     )
 )
 _IT = re.compile(r"它|\b(?:it|that one)\b", re.IGNORECASE)
-_AT = re.compile(r"\b(?:at|on|by)\s*$", re.IGNORECASE)
+_AT = re.compile(r"\bat\s*$", re.IGNORECASE)
 _LOOSE = re.compile(r"^(?:的时候|时|以后|之后|后|就|请|帮我|,|，|、|\s|please|then)+|(?:,|，|\s)+$")
 
 
