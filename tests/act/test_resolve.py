@@ -241,6 +241,8 @@ def test_lists_phone_and_robot(world: World, form: str, call: str) -> None:
         ('call "zoe"', Absent(words="zoe", thing="contact")),
         ("set <switch:水壶> temperature <degree:50度>", Unable("switch.kettle")),
         ("pause <light:小白>", Unable("light.desk")),
+        ("stop <cover.curtain:窗帘>", Unable("cover.curtain")),
+        ("start <lock:门锁>", Unable("lock.front")),
         ("set <lock:门锁> value half", Unable("lock.front")),
         ("ask <light:小白> state", Question(("light.desk",), "state")),
         ("ask <light:小白> warmth", Question(("light.desk",), "color_temperature")),

@@ -314,6 +314,8 @@ def _plain(situation: Situation, entity: Entity, verb: str) -> Made:
         return Call("mute", entity.id)
     if entity.domain == "seat" and verb in (*_ON, *_OFF):
         return setting(situation, entity, (("heating", "on" if verb in _ON else "off"),))
+    if verb in ("start", "stop", "play") and "turn_on" not in entity.vocabulary.actions:
+        return None  # to stop a curtain is not to close it
     if verb in (*_ON, *_OFF):
         return switch(entity, on=verb in _ON)
     return None

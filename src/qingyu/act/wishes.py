@@ -292,9 +292,12 @@ def _scene(wishes: Wishes) -> list[Call]:
 
 
 def _here_off(wishes: Wishes) -> list[Call]:
-    """For sleep: lights out, players off, curtains closed here."""
-    some = [one for name in ("light", "media") for one in wishes.near(name, only=False)]
-    return wishes.off(some) + _covers(wide=False)(wishes)
+    """For sleep: lights out here, else what plays off, else curtains closed: the least of it."""
+    return (
+        wishes.off(wishes.near("light", only=False))
+        or wishes.off(wishes.near("media", only=False))
+        or _covers(wide=False)(wishes)
+    )
 
 
 def _house_off(wishes: Wishes) -> list[Call]:
