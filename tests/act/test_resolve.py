@@ -94,6 +94,9 @@ def shown(call: Call) -> str:
         ("on <seat:座椅>", "set seat.driver heating=2"),
         ("open <app:TikTok>", "open app.phone app=抖音"),
         ("mute volume", "mute level.volume"),
+        ("unmute <level.volume:音量>", "set level.volume value=40"),
+        ("pause <fan:风扇>", "turn_off fan.round"),
+        ("remove it <item:牛奶>", "remove todo.shopping item=牛奶"),
         ("off everything at <area:hall>",
          "turn_off light.desk, turn_off climate.hall, turn_off fan.round, "
          "turn_off media_player.tv"),
@@ -281,6 +284,8 @@ def test_lists_phone_and_robot(world: World, form: str, call: str) -> None:
         ('call "zoe"', Absent(words="zoe", thing="contact")),
         ("set <switch:水壶> temperature <degree:50度>", Unable("switch.kettle")),
         ("pause <light:小白>", Unable("light.desk")),
+        ("off fan all but <fan:风扇>", Absent(thing="fan")),
+        ("remove <todo:购物清单> all but <item:牛奶> <item:eggs>", Absent(thing="item")),
         ("stop <cover.curtain:窗帘>", Unable("cover.curtain")),
         ("start <lock:门锁>", Unable("lock.front")),
         ("set <lock:门锁> value half", Unable("lock.front")),
@@ -380,6 +385,9 @@ def test_it_is_asked_which_and_answered(world: World) -> None:
     (both,) = means(world, "pick everything all", speaker="", focus=focus)
     assert isinstance(both, Do)
     assert [one.entity for one in both.calls] == ["light.desk", "light.torch"]
+    (near,) = means(world, "pick everything", speaker="attic", focus=focus)
+    (other,) = means(world, "pick everything elsewhere", speaker="hall", focus=focus)
+    assert near == other == Do((Call("turn_on", "light.torch"),), parse_when("sunset"))
     (again,) = means(world, 'pick "moon"', speaker="", focus=focus)
     assert again == which
     assert means(world, "pick <area:阁楼>") == ()

@@ -65,7 +65,8 @@ def switch(entity: Entity, *, on: bool) -> Call | None:
     if entity.domain == "select":
         wanted = ("on", "low", "auto") if on else ("off",)
         options = entity.options.get("state", ())
-        option = next((one for one in wanted if one in options), None)
+        others = [one for one in options if on and one != "off"]
+        option = next((one for one in (*wanted, *others) if one in options), None)
         return Call("set", entity.id, {"value": option}) if option else None
     return None
 

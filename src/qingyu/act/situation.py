@@ -173,13 +173,13 @@ class Situation:
             there = there or _instead(self.world, name, lambda one: one.area in areas)
             if not there:
                 return Targets(absent=(Absent(thing=name, places=areas),))
-            return Targets(entities=self._without(there, scope), group=True)
+            return self._left(name, there, scope)
         near = narrowed(name, self.here(some), text)
         some = narrowed(name, some, text) or _instead(self.world, name, lambda _: True)
         if not some:
             return Targets(absent=(Absent(thing=name),))
         if scope.everywhere:
-            return Targets(entities=self._without(some, scope), group=True)
+            return self._left(name, some, scope)
         if scope.elsewhere:
             here_ids = {one.id for one in self.here(some)}
             some = tuple(one for one in some if one.id not in here_ids)
@@ -192,7 +192,13 @@ class Situation:
         here = self.here(some) or self.here(_instead(self.world, name, lambda _: True))
         if not here and len(some) > 1:
             return Targets(open=tuple(one.id for one in some), group=True)
-        return Targets(entities=self._without(here or some, scope), group=True)
+        return self._left(name, here or some, scope)
+
+    def _left(self, name: str, some: tuple[Entity, ...], scope: Scope) -> Targets:
+        """Without the exceptions; there is nothing of it where these are all."""
+        left = self._without(some, scope)
+        absent = () if left else (Absent(thing=name, places=self.areas(scope.at)),)
+        return Targets(entities=left, absent=absent, group=True)
 
     def _players(self, some: tuple[Entity, ...], verb: str) -> Targets:
         """Of players and volumes: those that play here, else what is here, else what plays."""
