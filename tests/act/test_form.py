@@ -145,6 +145,7 @@ def test_what_a_form_is_made_of() -> None:
         ("talk ; on light", "token 2 is ;"),
         ("add todo", "token 3 is the end"),
         ('absent ""', 'token 2 is ""'),
+        ("clean vacuum all <area>1", "token 3 is all"),
         ("on  light", "single spaces"),
         ('absent "a', "quotes are closed"),
     ],

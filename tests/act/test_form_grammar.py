@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qingyu.act.form import parse_form
-from qingyu.act.form_grammar import form_grammar
+from qingyu.act.form_grammar import Pending, form_grammar
 from qingyu.act.mark import Mark, Marked
 from qingyu.engine.constraint import Constraints, Grammar
 from tests.act.test_form import FORMS
@@ -92,3 +92,20 @@ def test_a_quote_sign_in_a_sentence_ends_no_quote(constraints: Constraints) -> N
     marked = Marked('add "salt" please', (), 'Add "Salt" please')
     grammar = Grammar.lark(form_grammar(marked))
     assert follows(constraints, grammar, "add todo \"'salt' please\"")
+
+
+@pytest.mark.parametrize(
+    ("pending", "possible"),
+    [
+        (None, {"yes", "no", "pick everything all", "talk", "undo", "on fan"}),
+        ("", {"talk", "undo", "on fan"}),
+        ("confirm", {"yes", "no", "talk", "undo", "on fan"}),
+        ("which", {"pick everything all", "no", "talk", "undo", "on fan"}),
+    ],
+)
+def test_only_answers_to_what_was_asked(
+    constraints: Constraints, pending: Pending | None, possible: set[str]
+) -> None:
+    grammar = Grammar.lark(form_grammar(Marked("x", (), "x"), pending=pending))
+    every = {"yes", "no", "pick everything all", "talk", "undo", "on fan"}
+    assert {one for one in every if follows(constraints, grammar, one)} == possible

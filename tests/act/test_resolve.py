@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ from qingyu.act.understood import (
 )
 from qingyu.act.when import parse_when
 from qingyu.act.world import World
-from tests.act.houses import so
+from tests.act.houses import house, so
 from tests.act.written_forms import written
 
 NOW = datetime.datetime(2026, 11, 26, 19, 30)
@@ -93,6 +94,9 @@ def shown(call: Call) -> str:
         ("on <seat:座椅>", "set seat.driver heating=2"),
         ("open <app:TikTok>", "open app.phone app=抖音"),
         ("mute volume", "mute level.volume"),
+        ("unmute <level.volume:音量>", "set level.volume value=40"),
+        ("pause <fan:风扇>", "turn_off fan.round"),
+        ("remove it <item:牛奶>", "remove todo.shopping item=牛奶"),
         ("off everything at <area:hall>",
          "turn_off light.desk, turn_off climate.hall, turn_off fan.round, "
          "turn_off media_player.tv"),
@@ -157,6 +161,45 @@ def test_which_devices(world: World, form: str, calls: str) -> None:
 def test_what_values(world: World, form: str, call: str) -> None:
     (only,) = does(world, form)
     assert only.split(" ", 2)[2] == call
+
+
+def test_the_sentence_knows_more_than_the_class(tmp_path: Path) -> None:
+    home = house(
+        tmp_path,
+        """
+name: home
+speaker: a
+now: 2026-11-26 19:30
+areas: [{id: a, names: [A]}, {id: b, names: [B]}]
+entities:
+  - {id: media_player.tv, names: [客厅电视, TV], area: a, state: playing, attributes: {volume: 9}}
+  - {id: media_player.bar, names: [音箱, bar], area: a, state: playing, attributes: {volume: 5}}
+  - {id: media_player.box, names: [Blue Buddy], area: b, state: "off", attributes: {volume: 5}}
+  - {id: fan.hood, names: [油烟机, cooker hood], area: a, state: "off"}
+  - {id: fan.up, names: [吊扇], area: a, state: "off"}
+  - {id: cover.sky, names: [skylight], state: closed, attributes: {kind: sunroof}}
+  - {id: cover.pane, names: [pane], area: a, state: closed, attributes: {kind: window}}
+""",
+    )
+
+    def devices(form: str, said: str, speaker: str = "a") -> list[str]:
+        (part,) = means(home, form, said=said, speaker=speaker)
+        assert isinstance(part, Do)
+        return [one.entity for one in part.calls]
+
+    assert devices("off media", "关掉电视") == ["media_player.tv"]
+    assert devices("off media", "stop the music") == ["media_player.tv", "media_player.bar"]
+    assert devices("less media volume", "音箱小声点") == ["media_player.bar"]
+    assert devices("off media", "TV and speakers off") == ["media_player.tv", "media_player.bar"]
+    # What is called nothing else may be one, if it is here.
+    assert devices("on media", "turn on the TV", "b") == ["media_player.box"]
+    assert devices("on media all", "turn on the TV", "b") == ["media_player.tv"]
+    assert devices("wish loud", "电视太吵了") == ["media_player.tv"]
+    assert devices("on fan", "打开吊扇") == ["fan.up"]
+    assert devices("open window", "open the skylight") == ["cover.sky"]
+    assert devices("open window", "open the window") == ["cover.pane"]
+    (part,) = means(home, "on fan all", said="start the extractor fan")
+    assert part == Absent(thing="fan")
 
 
 def test_brighter_lights_none_that_is_off(world: World) -> None:
@@ -241,6 +284,10 @@ def test_lists_phone_and_robot(world: World, form: str, call: str) -> None:
         ('call "zoe"', Absent(words="zoe", thing="contact")),
         ("set <switch:水壶> temperature <degree:50度>", Unable("switch.kettle")),
         ("pause <light:小白>", Unable("light.desk")),
+        ("off fan all but <fan:风扇>", Absent(thing="fan")),
+        ("remove <todo:购物清单> all but <item:牛奶> <item:eggs>", Absent(thing="item")),
+        ("stop <cover.curtain:窗帘>", Unable("cover.curtain")),
+        ("start <lock:门锁>", Unable("lock.front")),
         ("set <lock:门锁> value half", Unable("lock.front")),
         ("ask <light:小白> state", Question(("light.desk",), "state")),
         ("ask <light:小白> warmth", Question(("light.desk",), "color_temperature")),
@@ -306,6 +353,9 @@ def test_it_is_what_was_talked_about(world: World) -> None:
         Do((Call("set", "light.desk", {"color": "red"}),)),
     )
     assert means(world, "off it", focus=Focus()) == ()
+    assert means(world, 'add it "tea"', focus=focus) == (
+        Do((Call("add", "todo.shopping", {"item": "tea"}),)),
+    )
     asked = focus.after(means(world, "ask <light:小白> state", focus=focus))
     assert asked.ids == ("light.desk",)
     assert focus.after(means(world, "talk", focus=focus)).ids == ("fan.round",)
@@ -335,6 +385,9 @@ def test_it_is_asked_which_and_answered(world: World) -> None:
     (both,) = means(world, "pick everything all", speaker="", focus=focus)
     assert isinstance(both, Do)
     assert [one.entity for one in both.calls] == ["light.desk", "light.torch"]
+    (near,) = means(world, "pick everything", speaker="attic", focus=focus)
+    (other,) = means(world, "pick everything elsewhere", speaker="hall", focus=focus)
+    assert near == other == Do((Call("turn_on", "light.torch"),), parse_when("sunset"))
     (again,) = means(world, 'pick "moon"', speaker="", focus=focus)
     assert again == which
     assert means(world, "pick <area:阁楼>") == ()

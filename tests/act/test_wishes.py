@@ -174,11 +174,23 @@ def test_devices_for_a_purpose(home: World) -> None:
     assert granted(home, "bath") == ["turn_on water_heater.bath"]
 
 
+def test_a_heater_is_no_air_conditioner(home: World) -> None:
+    for form, devices in (
+        ("off heater all", ["climate.bed"]),
+        ("off ac all", ["climate.lounge"]),
+        ("off climate all", ["climate.lounge", "climate.bed"]),
+    ):
+        (part,) = means(home, form, speaker="lounge")
+        assert isinstance(part, Do)
+        assert [one.entity for one in part.calls] == devices
+
+
 def test_going_to_bed_and_out(home: World) -> None:
     assert granted(home, "sleep", light__side=ON, media_player__radio=PLAYS) == [
-        "turn_off light.side", "turn_off media_player.radio", "close cover.curtain",
-        "close cover.blind",
-    ]  # fmt: skip
+        "turn_off light.side"
+    ]
+    assert granted(home, "sleep", media_player__radio=PLAYS) == ["turn_off media_player.radio"]
+    assert granted(home, "sleep") == ["close cover.curtain", "close cover.blind"]
     assert granted(home, "leave", light__bed=ON) == ["turn_off light.bed", "lock lock.door"]
     assert granted(home, "return") == ["turn_on light.main"]
 

@@ -1,10 +1,10 @@
 """Reads the form a skill model writes for a sentence: what is asked for, with pointers to marks.
 
-    form = parse_form("when <time>1 : off light at <area>2 but <light>3 ; talk")
+    form = parse_form("when <time>1 : off light at <area>2 but <light>3 ; hangup")
     str(form)                                       # the same text
     parse_form("set <light>1 volume")               # InvalidRequestError: where and what
 
-The language is in docs/act.md; its words are in `form_words`, its grammar for decoding in
+The language is in docs/forms.md; its words are in `form_words`, its grammar for decoding in
 `form_grammar`. Tokens are separated by single spaces; a quote is one token.
 """
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Iterable
+from typing import Literal
 
 from qingyu.act.form import ADDED, REMOVED, SERVED, SPOKEN, VALUE_MARKS
 from qingyu.act.form_words import (
@@ -41,9 +42,16 @@ def quotable(text: str) -> str:
     return text.replace('"', "'")
 
 
-def form_grammar(marked: Marked) -> str:
-    """Lark text in llguidance's dialect, a few kilobytes; the same sentence gives the same text."""
-    rules = _Rules(marked)
+Pending = Literal["", "confirm", "which"]
+
+
+def form_grammar(marked: Marked, *, pending: Pending | None = None) -> str:
+    """Lark text in llguidance's dialect, a few kilobytes; the same sentence gives the same text.
+
+    pending: what was asked in the last turn, so that only its answers are among the forms: yes and
+    no, pick and no, none of them for ""; None lets all through.
+    """
+    rules = _Rules(marked, _ANSWERED[pending])
     return "\n".join(rules.lines()) + "\n"
 
 
@@ -51,7 +59,8 @@ class _Rules:
     """The rules for one sentence. A part is the text of an alternative, "" where the sentence has
     no mark it needs."""
 
-    def __init__(self, marked: Marked) -> None:
+    def __init__(self, marked: Marked, answers: tuple[str, ...]) -> None:
+        self._answers = answers
         self._marks = [(one.type, f"<{one.type}>{at}") for at, one in enumerate(marked.marks, 1)]
         self._text = quotable(marked.text).strip()
 
@@ -65,7 +74,7 @@ class _Rules:
         times, area = self._pointers(TIMES), self._pointers({"area"})
         clauses = self._clauses(quote, values, added, removed, times, area)
         lines = [
-            'start: "talk" | "yes" | "no" | "undo" | pick | clause (" ; " clause)*',
+            f"start: {_either(*self._answers, _ALWAYS)}",
             _rule("pick", f'"pick" ({_either("who", self._pointers(_ANSWERS), quote)})'),
             _rule("clause", _either(self._when(), "body")),
             _rule("body", _either(*clauses)),
@@ -144,6 +153,14 @@ class _Rules:
         return _words(text for type, text in self._marks if sort(type) in types)
 
 
+_ALWAYS = '"talk" | "undo" | clause (" ; " clause)*'
+_YES, _NO, _PICK = '"yes"', '"no"', "pick"
+_ANSWERED: dict[Pending | None, tuple[str, ...]] = {
+    None: (_YES, _NO, _PICK),
+    "confirm": (_YES, _NO),
+    "which": (_PICK, _NO),
+    "": (),
+}
 _ANSWERS = PLACES | TIMES | NUMBERS | {
     "contact", "place", "app", "source", "target", "mode", "option", "item", "title",
 }  # fmt: skip

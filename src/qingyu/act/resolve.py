@@ -15,7 +15,7 @@ import datetime
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from qingyu.act.calls import Call
+from qingyu.act.calls import RECORDS, Call
 from qingyu.act.form_terms import (
     Add,
     Adjust,
@@ -98,6 +98,8 @@ _ACTIONS: dict[str, dict[str, str]] = {
 """What a verb means on a device of a domain; what is not here is on or off, if it is either."""
 _ON = frozenset({"on", "open", "start", "activate", "play"})
 _OFF = frozenset({"off", "close", "stop"})
+_HEARD = 30
+"""Percent that a volume comes back to which was nothing."""
 _OFF_TOO = {"alarm": "remove", "timer": "cancel", "dialer": "hang_up", "navigator": "stop",
             "robot": "stop"}  # fmt: skip
 
@@ -312,8 +314,15 @@ def _plain(situation: Situation, entity: Entity, verb: str) -> Made:
         return Call(_OFF_TOO[entity.domain], entity.id)
     if entity.domain == "level" and verb == "off":
         return Call("mute", entity.id)
+    if entity.domain == "level" and verb == "unmute":
+        now = situation.state.get(entity.id)
+        return Call("set", entity.id, {"value": now if isinstance(now, int) and now else _HEARD})
+    if verb == "pause" and entity.domain in ("fan", "climate", "humidifier", "switch"):
+        return switch(entity, on=False)
     if entity.domain == "seat" and verb in (*_ON, *_OFF):
         return setting(situation, entity, (("heating", "on" if verb in _ON else "off"),))
+    if verb in ("start", "stop", "play") and "turn_on" not in entity.vocabulary.actions:
+        return None  # to stop a curtain is not to close it
     if verb in (*_ON, *_OFF):
         return switch(entity, on=verb in _ON)
     return None
@@ -370,11 +379,14 @@ def _clean(situation: Situation, body: Body, who: Who, area: Pointer) -> Underst
 
 
 def _remove(situation: Situation, body: Remove, who: Who) -> Understood:
-    if isinstance(who.what, str) and who.what in ("todo", "shopping") and not situation.forced:
+    talked = [id for id in situation.focus.ids if id.partition(".")[0] in RECORDS]
+    if who.what in ("todo", "shopping") or (who.it and not talked):
         holding = lists_with(situation, body)
-        if len(holding) == 1:
+        if len(holding) == 1 and not situation.forced:
             situation = situation.chosen(holding)
-    return _each(situation, body, who, "remove", lambda one, _: removed(situation, one, body))
+    parts = _each(situation, body, who, "remove", lambda one, _: removed(situation, one, body))
+    # A list with nothing on it, or nothing but what shall stay.
+    return parts or (Absent(thing="item"),)
 
 
 def _unable(situation: Situation, who: Who | None, text: Quote | None) -> Understood:

@@ -58,6 +58,10 @@ def _chosen(situation: Situation, which: Which, what: Who | Pointer | Quote) -> 
         return _in(situation, Which(some, which.again), areas) if areas and some else some
     if what.scope.at:
         return _in(situation, which, situation.areas(what.scope.at))
+    if what.what == "everything":  # "the near one", "the other one"
+        here = _in(situation, which, (situation.speaker,))
+        elsewhere = tuple(one for one in which.candidates if one not in here)
+        return elsewhere if what.scope.elsewhere else here
     candidates = _entities(situation, which.candidates)
     return tuple(one.id for one in candidates if is_a(one, what.what, "open"))
 

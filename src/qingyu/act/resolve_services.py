@@ -17,6 +17,7 @@ from qingyu.act.situation import Situation
 from qingyu.act.times import Found
 from qingyu.act.understood import Absent, Do, Unable, Understood, Which
 from qingyu.act.values import MOMENT, TIME, tidy
+from qingyu.act.when import When
 from qingyu.act.world import Entity, Record, Scalar, plain
 from qingyu.errors import InvalidRequestError
 
@@ -91,16 +92,21 @@ def moment(situation: Situation, marks: list[Mark]) -> datetime.datetime | None:
             late = [one for one in time.readings if one.hour >= 6]
             return datetime.datetime.combine(days[0], (late or list(time.readings))[0])
         assert time.when is not None
-        try:
-            return time.when.due(situation.now, situation.world.sun)
-        except InvalidRequestError:
-            return None
+        return _due(situation, time.when)
     if days:
         return datetime.datetime.combine(days[0], _MORNING)
     for one in marks:
         if one.type == "duration" and isinstance(one.value, int | float):
             return situation.now + datetime.timedelta(seconds=float(one.value))
     return None
+
+
+def _due(situation: Situation, when: When) -> datetime.datetime | None:
+    """None for one by the sun where nobody knows when it sets."""
+    try:
+        return when.due(situation.now, situation.world.sun)
+    except InvalidRequestError:
+        return None
 
 
 def removed(situation: Situation, entity: Entity, form: Remove) -> list[Call] | None:
@@ -114,9 +120,19 @@ def removed(situation: Situation, entity: Entity, form: Remove) -> list[Call] | 
     wanted = _matching(situation, entity, form.what) if form.what else lambda _: True
     stays = [_matching(situation, entity, one) for one in form.but]
     gone = [one for one in entries if wanted(one) and not any(fits(one) for fits in stays)]
-    if not gone and form.what is not None:  # the guard says that there is no such entry
+    if not gone and form.what is not None:
+        if entity.domain == "alarm" and not _says_when(situation, form.what):
+            # Alarms have no words: "the wake-up one" is the only one.
+            one_alarm = entries if len(entries) == 1 else []
+            return [Call(action, entity.id, dict(one)) for one in one_alarm] or None
+        # The guard says that there is no such entry.
         return [Call(action, entity.id, _sought(situation, entity, form.what))]
     return [Call(action, entity.id, dict(one)) for one in gone]
+
+
+def _says_when(situation: Situation, what: Pointer | Quote) -> bool:
+    mark = situation.mark(what) if isinstance(what, Pointer) else None
+    return mark is not None and moment(situation, [mark]) is not None
 
 
 def lists_with(situation: Situation, form: Remove) -> tuple[str, ...]:
@@ -174,7 +190,8 @@ def _alike(words: str, other: str) -> bool:
 def _timed(situation: Situation, entity: Entity, found: Found) -> Matching:
     clocks = {one.strftime(TIME) for one in found.readings}
     if found.when is not None and not clocks:
-        clocks = {found.when.due(situation.now, situation.world.sun).strftime(TIME)}
+        at = _due(situation, found.when)
+        clocks = {at.strftime(TIME)} if at else set()
     if entity.domain == "alarm":
         often = "" if found.days == "once" else found.days
         return lambda one: (

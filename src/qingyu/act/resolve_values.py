@@ -4,7 +4,7 @@
     # [Call("set", "light.desk", {"brightness": 50, "color": "red"})]
 
 None where the device knows nothing like it; whether it has the attribute and how far that goes
-is the guard's to say. Steps and words are those of docs/act.md: 20 % of brightness, volume,
+is the guard's to say. Steps and words are those of docs/forms.md: 20 % of brightness, volume,
 position and speed, 1 °C of a room and 5 °C of water, 500 K, 10 % of humidity, one level of a seat.
 """
 
@@ -65,7 +65,8 @@ def switch(entity: Entity, *, on: bool) -> Call | None:
     if entity.domain == "select":
         wanted = ("on", "low", "auto") if on else ("off",)
         options = entity.options.get("state", ())
-        option = next((one for one in wanted if one in options), None)
+        others = [one for one in options if on and one != "off"]
+        option = next((one for one in (*wanted, *others) if one in options), None)
         return Call("set", entity.id, {"value": option}) if option else None
     return None
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from qingyu.act.class_words import kind_said, narrowed
 from qingyu.act.classes import members
 from qingyu.act.form_terms import Pointer, Quote, Scope, Value, Who
 from qingyu.act.mark import Mark, Marked
@@ -35,9 +36,11 @@ CLASS_OF = {
     "swing": "fan", "humidity": "humidifier", "heating": "seat", "ventilation": "seat",
     "source": "media", "limit": "charger", "lock": "lock", "unlock": "lock", "fan": "climate",
     "open": "cover", "close": "cover", "dock": "vacuum", "return": "vacuum",
+    "add": "todo", "remove": "todo",
 }  # fmt: skip
 """What "it" is where nothing was talked about, or what was cannot do it."""
 _TAKING = {
+    **dict.fromkeys(("add", "remove"), ("todo", "timer", "alarm", "reminder", "calendar")),
     "mute": ("media_player", "level"), "pause": ("media_player", "vacuum", "robot"),
     "lock": ("lock", "cover"), "unlock": ("lock", "cover"), "dock": ("vacuum", "robot"),
     "return": ("vacuum", "robot"), **dict.fromkeys(("unmute", "play", "next", "previous"),
@@ -159,32 +162,43 @@ class Situation:
 
     def group(self, name: str, scope: Scope, verb: str = "") -> Targets:
         """The devices of a class in a scope."""
+        text = self.marked.text
         some = members(self.world, name, verb)
+        if name in ("door", "window", "cover") and (kind := kind_said(text)):
+            # A sunroof is no window, but that is what the form may call it.
+            some = self.world.select(domain="cover", kind=kind) or some
         if scope.at:
             areas = self.areas(scope.at)
-            there = tuple(one for one in some if one.area in areas)
+            there = narrowed(name, (one for one in some if one.area in areas), text)
             there = there or _instead(self.world, name, lambda one: one.area in areas)
             if not there:
                 return Targets(absent=(Absent(thing=name, places=areas),))
-            return Targets(entities=self._without(there, scope), group=True)
-        if not some:
-            some = _instead(self.world, name, lambda _: True)
+            return self._left(name, there, scope)
+        near = narrowed(name, self.here(some), text)
+        some = narrowed(name, some, text) or _instead(self.world, name, lambda _: True)
         if not some:
             return Targets(absent=(Absent(thing=name),))
         if scope.everywhere:
-            return Targets(entities=self._without(some, scope), group=True)
+            return self._left(name, some, scope)
         if scope.elsewhere:
             here_ids = {one.id for one in self.here(some)}
             some = tuple(one for one in some if one.id not in here_ids)
             if len(some) == 1:
                 return Targets(entities=some)
             return Targets(open=tuple(one.id for one in some))
+        some = _once((*near, *some))
         if name == "volume" or (name == "media" and verb in (*_OF_PLAYING, "play")):
             return self._players(some, verb)
         here = self.here(some) or self.here(_instead(self.world, name, lambda _: True))
         if not here and len(some) > 1:
             return Targets(open=tuple(one.id for one in some), group=True)
-        return Targets(entities=self._without(here or some, scope), group=True)
+        return self._left(name, here or some, scope)
+
+    def _left(self, name: str, some: tuple[Entity, ...], scope: Scope) -> Targets:
+        """Without the exceptions; there is nothing of it where these are all."""
+        left = self._without(some, scope)
+        absent = () if left else (Absent(thing=name, places=self.areas(scope.at)),)
+        return Targets(entities=left, absent=absent, group=True)
 
     def _players(self, some: tuple[Entity, ...], verb: str) -> Targets:
         """Of players and volumes: those that play here, else what is here, else what plays."""

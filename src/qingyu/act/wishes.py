@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from qingyu.act.calls import Call
+from qingyu.act.class_words import narrowed
 from qingyu.act.classes import SWITCHED, members
 from qingyu.act.form_terms import Wish
 from qingyu.act.resolve_values import adjusting, switch
@@ -43,7 +44,7 @@ class Wishes:
     def __init__(self, situation: Situation, form: Wish) -> None:
         self._situation = situation
         self.world, self.state = situation.world, situation.state
-        self.word = form.word
+        self.word, self.text = form.word, situation.marked.text
         self.areas = situation.areas(form.at) or ((situation.speaker,) if situation.speaker else ())
         found = situation.targets(form.who, form.word) if form.who else None
         self.named = found.entities if found else ()
@@ -199,7 +200,7 @@ def _players(wishes: Wishes) -> list[Entity]:
     if not some and not wishes.named:
         some = [one for one in wishes.world.select(domain="media_player")
                 if wishes.now(one) == "playing"]  # fmt: skip
-    return some
+    return list(narrowed("media", some, wishes.text))
 
 
 def _quieter(wishes: Wishes) -> list[Call]:
@@ -292,9 +293,12 @@ def _scene(wishes: Wishes) -> list[Call]:
 
 
 def _here_off(wishes: Wishes) -> list[Call]:
-    """For sleep: lights out, players off, curtains closed here."""
-    some = [one for name in ("light", "media") for one in wishes.near(name, only=False)]
-    return wishes.off(some) + _covers(wide=False)(wishes)
+    """For sleep: lights out here, else what plays off, else curtains closed: the least of it."""
+    return (
+        wishes.off(wishes.near("light", only=False))
+        or wishes.off(wishes.near("media", only=False))
+        or _covers(wide=False)(wishes)
+    )
 
 
 def _house_off(wishes: Wishes) -> list[Call]:
