@@ -262,7 +262,8 @@ def test_items_are_those_of_now() -> None:
 
 WORDS = st.sampled_from([
     "打开", "关掉", "草帽", "布丁", "饼饼", "Leo", "'s", "的", "twinkle", "lights", "pudding",
-    "二十", "度", "10", "at", "分钟", "后", "明天", "<light>1", '"', "，", "。", "ﷺ", "½", "é", "\u0301",
+    "二十", "度", "10", "at",
+    "分钟", "后", "明天", "<light>1", '"', "，", "。", "ﷺ", "½", "é", "\u0301",
     "\ufeff", "wall you knit", "罗马", "壁挂鸡", "tomorrow", "half past seven", "the", "百分之",
     "\n", "\ud800", "İ", "ß", "℃", "燈",
 ])  # fmt: skip

@@ -60,7 +60,9 @@ class Marker:
         parts = list(part_names(world, self._names.keys))
         self._parts = Table(parts)
         classes = [Spelling(one, Name("", one, CLASS)) for one in MISHEARD]
-        self._sounds = Sounds((*names, *parts, *classes))
+        # 饭桌上的灯 is heard as said, or not at all; only names and their ends may be misheard.
+        ends = [one for one in parts if not set("的那") & set(one.words)]
+        self._sounds = Sounds((*names, *ends, *classes))
         self._lists = [
             (one.id, *_LISTS[one.domain]) for one in world.entities if one.domain in _LISTS
         ]

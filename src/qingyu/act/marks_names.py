@@ -203,9 +203,23 @@ def household_names(world: World) -> Iterator[Spelling]:
 
 
 def _spelled(words: str, name: Name) -> Iterator[Spelling]:
-    yield Spelling(words, name)
-    for one in variants(narrow(words)):
-        yield Spelling(one, name, derived=True)
+    plain = narrow(words)
+    guard = _no_verb if plain in _VERBS else None
+    yield Spelling(words, name, guard)
+    for one in variants(plain):
+        yield Spelling(one, name, guard, derived=True)
+
+
+_VERBS = frozenset(("study", "lounge", "shower", "fan", "drive", "sleep", "read", "relax"))
+_DOING = compiled(
+    r"\b(?:(?<!go )(?<!back )(?<!over )(?<!walk )(?<!move )(?<!come )to|i|we|you|must|should|can|will"
+    r"|let's|they) $"
+)
+
+
+def _no_verb(text: str, start: int, end: int) -> bool:
+    """in the study, go to study; not: I have to study."""
+    return _DOING.search(text[max(0, start - 10) : start]) is None
 
 
 def variants(words: str) -> set[str]:

@@ -72,7 +72,7 @@ def _devices(world: World) -> Iterator[Spelling]:
             without = _without_place(words, places)
             if without and _tells(without):
                 shared[without][entity.id] = entity
-            for part in split(words, places):
+            for part in split(words, entity):
                 single[part][entity.id] = entity
             for part in _modified(words, places, entity):
                 meaning[part][entity.id] = entity
@@ -120,7 +120,7 @@ def _without_place(words: str, places: list[str]) -> str:
     return ""
 
 
-def _english(words: str, places: list[str]) -> Iterator[str]:
+def _english(words: str, entity: Entity) -> Iterator[str]:
     """Ends of the name: "heat pump", "jammer"; one word only if it is a rare one."""
     split = words.split()
     for at in range(1, len(split)):
@@ -130,12 +130,16 @@ def _english(words: str, places: list[str]) -> Iterator[str]:
             yield part
 
 
-def _chinese(words: str, places: list[str]) -> Iterator[str]:
+def _chinese(words: str, entity: Entity) -> Iterator[str]:
     """Ends of the name: 消毒器 of 奶瓶消毒器, 棉帘 of 厚棉帘."""
+    kinds = sorted(_class_words(entity), key=len)[::-1]
+    tail = next((one for one in kinds if words.endswith(one)), "")
     for at in range(1, len(words) - 1):
         part = words[at:]
         long = len(part) > 2 and len(words) > 3 and part[0] not in "屋房室厅间的"
-        if (long or words[:at] in SIZES_ZH) and has_hanzi(part) and _tells(part):
+        # 影模式 of 观影模式 is no word.
+        cut = 0 < len(part) - len(tail) < 2 if tail else False
+        if ((long and not cut) or words[:at] in SIZES_ZH) and has_hanzi(part) and _tells(part):
             yield part
 
 
@@ -186,6 +190,7 @@ def _of_it(text: str, start: int, end: int) -> bool:
 _ROOMS = frozenset(
     ("bedroom", "bathroom", "kitchen", "office", "hall", "toilet", "balcony", "study")
 )
+_SHORT_ROOMS = {"卧": "卧室", "卫": "卫生间"}
 _ROOM_ZH = compiled(
     rf"(?:(?:[{SIZES_ZH}次客东西南北中内外]|[一二三四五六七八九甲乙丙丁\d]号?)(?P<end>..+)"
     r"|.+(?P<room>卧室|浴室|卫生间|洗手间|厕所|阳台|书房|厨房|产线|车间|办公室|会议室))"
@@ -201,6 +206,8 @@ def _areas(world: World) -> Iterator[Spelling]:
             if has_hanzi(words):
                 if owner := room_owner(words):
                     owners[owner][area.id] = None
+                if len(words) == 2 and words[1] in _SHORT_ROOMS:
+                    ends[_SHORT_ROOMS[words[1]]][area.id] = None
                 match = _ROOM_ZH.fullmatch(words)
                 if match and match["end"] not in ("房间", "屋子"):
                     ends[match["room"] or match["end"]][area.id] = None

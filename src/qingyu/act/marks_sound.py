@@ -202,10 +202,13 @@ def _plausible(entry: _Chinese, said: str) -> bool:
     if said in GENERIC_ZH or said in MISHEARD:
         return said == entry.words
     changed = [one for own, one in zip(entry.words, said, strict=True) if own != one]
-    if any(one in _ORDERS or not has_hanzi(one) for one in changed):
+    same = len(said) - len(changed)
+    if not all(map(has_hanzi, changed)) or sum(one in _ORDERS for one in changed) > (same > 2):
         return False
+    if len(said) == 2 and said[0] == said[1]:
+        return entry.words[0] == entry.words[1]  # 都都
     little = sum(one in _LITTLE for one in changed)
-    return little == 0 or (little == 1 and len(said) - len(changed) > 1)
+    return little <= (same > 1 or (entry.name.rank == AREA and same > 0))
 
 
 _VERB_BEFORE = compiled(
@@ -309,7 +312,7 @@ def _apart(entry: _English, said: tuple[str, ...], sound: str) -> float | None:
         word, own = said[0], entry.words[0]
         if _first_vowel(word) != _first_vowel(own) or word[0] != own[0]:
             return None
-        if len(said) == 1 and len(word) < 6:
+        if len(said) == 1 and len(word) < (6 if apart else 5):
             return None
     return apart / len(entry.sound) if apart <= most else None
 

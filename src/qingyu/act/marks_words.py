@@ -92,7 +92,7 @@ GENERIC = _words(
     socket sockets switch outlet machine button time room rooms house home seat seats charger
     volume brightness temperature temp humidity power car phone number one ones thing things glass
     side panel box system set app apps music song level speed setting place point station shop
-    store market office work pump pot strip bar roof sunroof boot trunk bedroom bathroom kitchen
+    store market office work roof sunroof boot trunk bedroom bathroom kitchen
     hall hallway floor garden balcony lounge corridor motion presence leak smoke mirror messages
     message route battery bay line
     """
