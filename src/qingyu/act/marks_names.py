@@ -80,10 +80,17 @@ def squeezed(words: str) -> str:
     return "".join(one for one in words if one not in GAPS)
 
 
+_BRIGHT = compiled(r"亮|光|屏|bright|light|screen|display")
+
+
 def type_of(entity: Entity) -> str:
     """The domain, with the kind where a kind matters: light, cover.curtain, sensor.co2."""
-    matters = entity.domain in _KINDS and entity.kind
-    return f"{entity.domain}.{entity.kind}" if matters else entity.domain
+    kind = entity.kind if entity.domain in _KINDS else ""
+    if entity.domain == "level" and not kind:
+        # Bare "level" is the type of a number (level three).
+        bright = any(_BRIGHT.search(narrow(one)) for one in entity.names)
+        kind = "brightness" if bright else "volume"
+    return f"{entity.domain}.{kind}" if kind else entity.domain
 
 
 class Table:
@@ -314,14 +321,23 @@ def _options(world: World) -> Iterator[Spelling]:
 
 _CHOSEN_BEFORE = compiled(
     r"(?:\b(?:on|onto|in|into|mode|setting|source|input|select|choose|use|play)(?: the| a)? "
-    r"|\b(?:set|switch|change|put|turn|move|make|lamps?|lights?|down|up)\b[^,.;!?]* to "
     r"|[到成为换选用挂调切转放听]|给个)$"
 )
+_CHOSEN_TO = compiled(r"\bto $")
+_CHANGED_TO = compiled(
+    r"\b(?:set|setting|mode|switch|change|put|turn|move|make|lamps?|lights?|down|up)\b[^,.;!?]* to $"
+)
+_TO_DO = frozenset(("sleep", "dim", "rest", "read", "work", "play", "relax", "record", "boost", "race"))
 _CHOSEN_AFTER = compiled(r" ?(?:mode|setting|source|input|radio|band|gear|beam|档|挡|模式|频道)")
+_NOTHING_ELSE = compiled(r"[.!。]?$| please\b")
 
 
 def _chosen(text: str, start: int, end: int) -> bool:
     """An everyday word (dim, sleep, AM) that is meant as an option."""
-    return bool(_CHOSEN_BEFORE.search(text[max(0, start - 40) : start])) or bool(
-        _CHOSEN_AFTER.match(text, end)
+    before = text[max(0, start - 40) : start]
+    if not before and _NOTHING_ELSE.match(text, end):
+        return True
+    to = _CHANGED_TO if text[start:end] in _TO_DO else _CHOSEN_TO
+    return bool(
+        _CHOSEN_BEFORE.search(before) or to.search(before) or _CHOSEN_AFTER.match(text, end)
     )
