@@ -148,6 +148,7 @@ def _joined(one: Name, other: Name) -> Name:
     return Name(kind, value, one.rank)
 
 
+_DECIMAL = compiled(r"[.:]\d")
 _PLURAL = compiled(r"e?s(?![a-z0-9])")
 _ALONE_BEFORE = compiled(r"(?:^|[\s,。、!?:;开关把让将和给调了])$")
 _ALONE_AFTER = compiled(r"$|[\s,。、!?:;开关打亮灭暗调吧了也和]")
@@ -164,6 +165,8 @@ def _hit(text: str, start: int, end: int, entry: _Entry) -> Hit | None:
         if plural is None:
             return None
         end = plural.end()
+    if key[-1].isdigit() and _DECIMAL.match(text, end):
+        return None
     if len(key) == 1 and not (_ALONE_BEFORE.search(text[:start]) and _ALONE_AFTER.match(text, end)):
         return None
     allowed = [one for one, guard in entry.names if guard is None or guard(text, start, end)]
@@ -219,8 +222,8 @@ def _spelled(words: str, name: Name) -> Iterator[Spelling]:
 
 _VERBS = frozenset(("study", "lounge", "shower", "fan", "drive", "sleep", "read", "relax"))
 _DOING = compiled(
-    r"\b(?:(?<!go )(?<!back )(?<!over )(?<!walk )(?<!move )(?<!come )to|i|we|you|must|should|can|will"
-    r"|let's|they) $"
+    r"\b(?:(?<!go )(?<!back )(?<!over )(?<!walk )(?<!move )(?<!come )to|i|we|you|must|should|can"
+    r"|will|let's|they) $"
 )
 
 
@@ -325,9 +328,11 @@ _CHOSEN_BEFORE = compiled(
 )
 _CHOSEN_TO = compiled(r"\bto $")
 _CHANGED_TO = compiled(
-    r"\b(?:set|setting|mode|switch|change|put|turn|move|make|lamps?|lights?|down|up)\b[^,.;!?]* to $"
+    r"\b(?:set|setting|mode|switch|change|put|turn|move|make|lamps?|lights|down|up)\b[^,.;!?]* to $"
 )
-_TO_DO = frozenset(("sleep", "dim", "rest", "read", "work", "play", "relax", "record", "boost", "race"))
+_TO_DO = frozenset(
+    ("sleep", "dim", "rest", "read", "work", "play", "relax", "record", "boost", "race")
+)
 _CHOSEN_AFTER = compiled(r" ?(?:mode|setting|source|input|radio|band|gear|beam|档|挡|模式|频道)")
 _NOTHING_ELSE = compiled(r"[.!。]?$| please\b")
 

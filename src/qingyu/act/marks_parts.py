@@ -84,7 +84,10 @@ def _devices(world: World) -> Iterator[Spelling]:
             yield from _spelled(part, owners)
     for part, owners in meaning.items():
         if len(owners) == 1 and part not in shared and part not in single:
-            guard = _of_it if has_hanzi(part) and not _ends_in_class(part, owners) else None
+            timer = next(iter(owners.values())).domain == "timer"
+            guard = _for_so_long if timer else _of_it
+            if not has_hanzi(part) or _ends_in_class(part, owners):
+                guard = None
             yield from _spelled(part, owners, guard)
 
 
@@ -181,6 +184,14 @@ def _modified(words: str, places: list[str], entity: Entity) -> Iterator[str]:
 
 
 _OF_IT = compiled(r"(?:的|那[个盏台只些]|这[个盏台只些])(?![时话味事])")
+
+
+_FOR_SO_LONG = compiled(r"[的,: ]*(?:[\d一二三四五六七八九十半两]+)")
+
+
+def _for_so_long(text: str, start: int, end: int) -> bool:
+    """煮蛋六分钟, where there is a 煮蛋钟."""
+    return _FOR_SO_LONG.match(text, end) is not None
 
 
 def _of_it(text: str, start: int, end: int) -> bool:

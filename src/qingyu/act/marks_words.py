@@ -140,6 +140,7 @@ CLASS_WORDS: Mapping[str, tuple[str, ...]] = {
     "humidifier": ("加湿器", "humidifier"),
     "water_heater": ("热水器", "boiler", "water heater"),
     "switch": ("插座", "开关", "插头", "plug", "socket", "switch", "outlet"),
+    "timer": ("计时器", "定时器", "钟", "timer"),
     "scene": ("模式", "场景", "mode", "scene"),
     "todo": ("清单", "列表", "list"),
     "seat": ("座椅", "座位", "椅子", "seat"),
