@@ -32,6 +32,8 @@ SAID = [
     # Rooms: what several may be called, and whose they are.
     ("卧室的空调调到二十六度", "<area>1的空调调到<degree>2"),
     ("turn off the bedroom lights", "turn off the <area>1 lights"),
+    ("大卧室的灯", "大卧室的灯"),
+    ("the guest bedroom lights", "the guest bedroom lights"),
     ("奶奶屋里的灯", "<area>1的灯"),
     ("奶奶今天高兴吗", "奶奶<day>1高兴吗"),
     ("kid's room lights", "<area>1 lights"),

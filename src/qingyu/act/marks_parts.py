@@ -234,7 +234,7 @@ def _areas(world: World) -> Iterator[Spelling]:
             elif len(split) > 1 and _tells(words.partition(" ")[2]):
                 ends[words.partition(" ")[2]][area.id] = None
     for part, areas in ends.items():
-        guard = _a_room if part in EVERYDAY and part not in _ROOMS else None
+        guard = _a_room if part in EVERYDAY and part not in _ROOMS else _no_other
         yield Spelling(part, Name("area", tuple(areas), AREA), guard)
     for part, areas in owners.items():
         guard = _somewhere if has_hanzi(part) or not part.endswith("'s") else _belongs
@@ -248,6 +248,16 @@ _BELONGS = compiled(r"$|[,.!?;]| (?:and|but|please|too|ones?|stays?|now|on|off)\
 
 def _somewhere(text: str, start: int, end: int) -> bool:
     return _SOMEWHERE.match(text, end) is not None
+
+
+_OTHER = compiled(
+    rf"(?:[{SIZES_ZH}次客]|\b(?:big|small|little|main|master|guest|second|spare|other|another) )$"
+)
+
+
+def _no_other(text: str, start: int, end: int) -> bool:
+    """卧室 of 大卧室 is another room, which this household has not."""
+    return _OTHER.search(text[max(0, start - 8) : start]) is None
 
 
 _A_ROOM = compiled(r"\b(?:the|which|that|this) $")

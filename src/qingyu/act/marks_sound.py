@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 
-from qingyu.act.marks_names import AREA, CLASS, CONTACT, DEVICE, FLOOR, Hit, Name, Spelling
+from qingyu.act.marks_names import AREA, CLASS, CONTACT, DEVICE, FLOOR, OPTION, Hit, Name, Spelling
 from qingyu.act.marks_text import Span, has_hanzi, narrow
 from qingyu.act.marks_words import EVERYDAY, GENERIC, GENERIC_ZH, MISHEARD
 from qingyu.act.number_words import compiled
@@ -203,7 +203,8 @@ def _plausible(entry: _Chinese, said: str) -> bool:
         return said == entry.words
     changed = [one for own, one in zip(entry.words, said, strict=True) if own != one]
     same = len(said) - len(changed)
-    if not all(map(has_hanzi, changed)) or sum(one in _ORDERS for one in changed) > (same > 2):
+    orders = sum(one in _ORDERS for one in changed)
+    if not all(map(has_hanzi, changed)) or orders > (same > 2 and said[-1] not in _ORDERS):
         return False
     if len(said) == 2 and said[0] == said[1]:
         return entry.words[0] == entry.words[1]  # 都都
@@ -217,7 +218,7 @@ _VERB_BEFORE = compiled(
 )
 _VERB_AFTER = compiled(
     r" ?(?:打开|开[开了一到起]|关[了掉上闭一]|停|调|亮[度一起着]|暗一|设|升|降|拉[开上起]|锁"
-    r"|扫|去扫|回[充去窝]|暂停|播|温度|音量|风速|多少|几度|现在|里面|启动"
+    r"|扫|去扫|回[充去窝]|暂停|播|温度|湿度|音量|亮度|电量|风速|多少|几度|现在|里面|启动"
     r"|的(?:灯|温度|音量|亮度|风|电量|颜色)|[开关]?[,。]?$)"
 )
 _ROOM_BEFORE = compiled(r"(?:去|到|在|扫|打扫|除了|把|打开|关掉|开|关|和|[,、])$|^$")
@@ -237,7 +238,7 @@ def _beside(entry: _Chinese, text: str, start: int, end: int) -> bool:
     if len(entry.words) > 2:
         return True
     before = text[max(0, start - 6) : start]
-    if entry.name.rank in (DEVICE, CLASS):
+    if entry.name.rank in (DEVICE, OPTION, CLASS):
         of = entry.name.rank == CLASS and before.endswith(("的", "里"))
         return (
             (of or bool(_VERB_BEFORE.search(before)))

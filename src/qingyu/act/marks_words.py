@@ -57,9 +57,9 @@ EVERYDAY = COLORS_SAID | _words(
     pants paper parents park part party pass past pasta pay people perhaps person pet phone photo
     pick picture piece pig pin pizza place plan plane plant plate play please plenty plug pocket
     point police poor pop possible post pot pour power press pretty price private programme
-    project proper pull push put quarter quick quiet quieter quit quite race radio rain ran rather
-    reach read ready real really record rent reply rest rice rich ride right ring rise river road
-    rock roll romantic roof room round row run sad safe said salt same sand save saw say school
+    project proper pull pump push put quarter quick quiet quieter quit quite race radio rain ran
+    rather reach read ready real really record rent reply rest rice rich ride right ring rise river
+    road rock roll romantic roof room round row run sad safe said salt same sand save saw say school
     sea season seat second see seem sell send sense set seven several shade shadow shake shape
     share she sheet ship shirt shoe shop short should shoulder shout show shower shut shy sick
     side sign silent simple since sing sink sir sister sit six size skin skip sky sleep slide slow
