@@ -65,6 +65,10 @@ def value(name: str, text: str, number: int = 1) -> Any:
         ("terrace_house", "bathroom spotlights off", "<light>1 off"),
         ("factory_robot", "七号去料库", "<robot>1去<area>2"),
         ("factory_robot", "M-7 go to line b", "<robot>1 go to <area>2"),
+        ("terrace_house", "set plug seven forty five", "set <switch>1 <number>2"),
+        ("terrace_house", "is the plug 7.5 volts", "is the plug <number>1 volts"),
+        ("student_flat", "the woodchopper left", "the woodchopper left"),
+        ("student_flat", "puddinghead", "puddinghead"),
         # Places and people.
         ("terrace_house", "楼上的灯和baby room的灯", "<floor>1的灯和<area>2的灯"),
         ("student_flat", "里奥屋还有Leo的房间", "<area>1还有<area>2"),
@@ -76,6 +80,9 @@ def value(name: str, text: str, number: int = 1) -> Any:
         ("work_phone", "去3号仓怎么走", "去<place>1怎么走"),
         ("old_car", "put FM on", "put <source>1 on"),
         ("old_car", "前灯换小灯", "<select.headlights>1换<mode>2"),
+        ("old_car", "power setting to economy", "<select.drive_mode>1 to <mode>2"),
+        ("old_car", "economy please", "<mode>1 please"),
+        ("old_car", "what about the economy", "what about the economy"),
         ("terrace_house", "Misty in sleep mode", "<humidifier>1 in <mode>2 mode"),
         ("terrace_house", "it is time for her to sleep", "it is time for her to sleep"),
         ("terrace_house", "switch Misty to sleep", "switch <humidifier>1 to <mode>2"),
@@ -123,6 +130,8 @@ def test_mentions(home: str, text: str, marked: str) -> None:
         ("student_flat", "棉帘放下", "<cover.blind>1放下"),
         ("student_flat", "饭桌上的灯关了", "<light>1关了"),
         ("work_phone", "earpiece at 45", "<level.volume>1 at <number>2"),
+        ("terrace_house", "煮蛋，六分半钟", "<timer>1,<duration>2"),
+        ("terrace_house", "怎么煮蛋好吃", "怎么煮蛋好吃"),
         ("terrace_house", "篱笆的给个紫色", "<light>1的给个紫色"),
         ("terrace_house", "篱笆那盏灯", "<light>1"),
         ("terrace_house", "起居室的热泵", "<area>1的<climate>2"),
@@ -262,7 +271,8 @@ def test_items_are_those_of_now() -> None:
 
 WORDS = st.sampled_from([
     "打开", "关掉", "草帽", "布丁", "饼饼", "Leo", "'s", "的", "twinkle", "lights", "pudding",
-    "二十", "度", "10", "at", "分钟", "后", "明天", "<light>1", '"', "，", "。", "ﷺ", "½", "é", "\u0301",
+    "二十", "度", "10", "at",
+    "分钟", "后", "明天", "<light>1", '"', "，", "。", "ﷺ", "½", "é", "\u0301",
     "\ufeff", "wall you knit", "罗马", "壁挂鸡", "tomorrow", "half past seven", "the", "百分之",
     "\n", "\ud800", "İ", "ß", "℃", "燈",
 ])  # fmt: skip
@@ -292,3 +302,22 @@ def test_any_text(text: str) -> None:
     assert '"' not in marked.text
     assert "\n" not in marked.text
     assert marked.text == " ".join(marked.text.split(" "))
+
+
+def test_a_part_of_two_names_is_neither() -> None:
+    home = make_world(
+        {
+            "name": "home",
+            "entities": [
+                {"id": "switch.bottles", "names": ["bottle steriliser"], "state": "off"},
+                {"id": "switch.tools", "names": ["tool steriliser"], "state": "off"},
+                {"id": "switch.iron", "names": ["travel straightener"], "state": "off"},
+            ],
+        }
+    )
+    marker = Marker(home)
+    for text, marked in (
+        ("the steriliser off", "the steriliser off"),
+        ("the straightener off", "the <switch>1 off"),
+    ):
+        assert marker.mark(text, initial(home), NOW).text == marked

@@ -15,10 +15,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from operator import or_
 
 from qingyu.act.mark import MOST, Mark, Marked, MarkValue
 from qingyu.act.marks_names import (
+    AREA,
     CLASS,
+    FLOOR,
     ITEM,
     Hit,
     Name,
@@ -60,7 +63,9 @@ class Marker:
         parts = list(part_names(world, self._names.keys))
         self._parts = Table(parts)
         classes = [Spelling(one, Name("", one, CLASS)) for one in MISHEARD]
-        self._sounds = Sounds((*names, *parts, *classes))
+        # 饭桌上的灯 is heard as said, or not at all; only names and their ends may be misheard.
+        ends = [one for one in parts if not set("的那") & set(one.words)]
+        self._sounds = Sounds((*names, *ends, *classes))
         self._lists = [
             (one.id, *_LISTS[one.domain]) for one in world.entities if one.domain in _LISTS
         ]
@@ -90,7 +95,7 @@ class Marker:
         taken = [(one.start, one.end) for one in names]
         if any(overlaps(one.start, one.end, taken) for one in times):
             times = self._times(_masked(text, taken), now, names)
-        names += self._less_sure(text, names, times)
+        names = self._less_sure(text, names, times)
         names = _once(text, sorted(names, key=lambda one: one.start))
         names = [_stuttered(text, one, names) for one in names]
         taken = [(one.start, one.end) for one in names]
@@ -106,23 +111,22 @@ class Marker:
         return timed(text, now, self.world.sun, settable)
 
     def _less_sure(self, text: str, names: list[Hit], times: list[Timed]) -> list[Hit]:
-        """Parts of names and names by sound, where nothing else is."""
-        taken = [(one.start, one.end) for one in names]
-        within = [(one.start, one.end) for one in times]
+        """Parts of names and names by sound, where nothing else is; with the names. What sounds
+        like a longer name may have a room's name or one of its own in it (天井栅们: 天井栅门)."""
+        whole = [(one.start, one.end) for one in times]
 
-        def free(hits: Iterable[Hit]) -> list[Hit]:
-            return _longest(
-                one
-                for one in hits
-                if not overlaps(one.start, one.end, taken)
-                and all(
-                    end <= one.start or one.end <= start or (one.start <= start and end <= one.end)
-                    for start, end in within
-                )
+        def free(one: Hit) -> bool:
+            around = (one.start <= start and end <= one.end for start, end in whole)
+            apart = (one.end <= start or end <= one.start for start, end in whole)
+            return all(map(or_, around, apart)) and all(
+                hit.end <= one.start or one.end <= hit.start or _swallows(one, hit) for hit in names
             )
 
+        taken = [(one.start, one.end) for one in names if one.name.rank > FLOOR]
         sounds = self._sounds.find(text, list(_gaps(len(text), taken)))
-        return free([*self._parts.find(text), *sounds])
+        found = _longest(one for one in (*self._parts.find(text), *sounds) if free(one))
+        spans = [(one.start, one.end) for one in found]
+        return [*(one for one in names if not overlaps(one.start, one.end, spans)), *found]
 
     def _items_now(self, state: State) -> Table:
         """What is on lists and called by a label now; made anew only when that changed."""
@@ -152,6 +156,13 @@ _LIST_WORDS = compiled(
 def _on_a_list(text: str, start: int, end: int) -> bool:
     """An item of one letter (茶) is one only where lists are spoken of."""
     return _LIST_WORDS.search(text) is not None
+
+
+def _swallows(sound: Hit, name: Hit) -> bool:
+    """Whether a name by sound may take the place of one that was found exactly, within it."""
+    within = sound.start <= name.start and name.end <= sound.end and sound.length > name.length
+    same = sound.name.value == name.name.value and sound.end == name.end
+    return within and (same or name.name.rank in (AREA, FLOOR))
 
 
 def _longest(hits: Iterable[Hit]) -> list[Hit]:

@@ -80,10 +80,17 @@ def squeezed(words: str) -> str:
     return "".join(one for one in words if one not in GAPS)
 
 
+_BRIGHT = compiled(r"亮|光|屏|bright|light|screen|display")
+
+
 def type_of(entity: Entity) -> str:
     """The domain, with the kind where a kind matters: light, cover.curtain, sensor.co2."""
-    matters = entity.domain in _KINDS and entity.kind
-    return f"{entity.domain}.{entity.kind}" if matters else entity.domain
+    kind = entity.kind if entity.domain in _KINDS else ""
+    if entity.domain == "level" and not kind:
+        # Bare "level" is the type of a number (level three).
+        bright = any(_BRIGHT.search(narrow(one)) for one in entity.names)
+        kind = "brightness" if bright else "volume"
+    return f"{entity.domain}.{kind}" if kind else entity.domain
 
 
 class Table:
@@ -141,6 +148,7 @@ def _joined(one: Name, other: Name) -> Name:
     return Name(kind, value, one.rank)
 
 
+_DECIMAL = compiled(r"[.:]\d")
 _PLURAL = compiled(r"e?s(?![a-z0-9])")
 _ALONE_BEFORE = compiled(r"(?:^|[\s,。、!?:;开关把让将和给调了])$")
 _ALONE_AFTER = compiled(r"$|[\s,。、!?:;开关打亮灭暗调吧了也和]")
@@ -157,6 +165,8 @@ def _hit(text: str, start: int, end: int, entry: _Entry) -> Hit | None:
         if plural is None:
             return None
         end = plural.end()
+    if key[-1].isdigit() and _DECIMAL.match(text, end):
+        return None
     if len(key) == 1 and not (_ALONE_BEFORE.search(text[:start]) and _ALONE_AFTER.match(text, end)):
         return None
     allowed = [one for one, guard in entry.names if guard is None or guard(text, start, end)]
@@ -203,9 +213,23 @@ def household_names(world: World) -> Iterator[Spelling]:
 
 
 def _spelled(words: str, name: Name) -> Iterator[Spelling]:
-    yield Spelling(words, name)
-    for one in variants(narrow(words)):
-        yield Spelling(one, name, derived=True)
+    plain = narrow(words)
+    guard = _no_verb if plain in _VERBS else None
+    yield Spelling(words, name, guard)
+    for one in variants(plain):
+        yield Spelling(one, name, guard, derived=True)
+
+
+_VERBS = frozenset(("study", "lounge", "shower", "fan", "drive", "sleep", "read", "relax"))
+_DOING = compiled(
+    r"\b(?:(?<!go )(?<!back )(?<!over )(?<!walk )(?<!move )(?<!come )to|i|we|you|must|should|can"
+    r"|will|let's|they) $"
+)
+
+
+def _no_verb(text: str, start: int, end: int) -> bool:
+    """in the study, go to study; not: I have to study."""
+    return _DOING.search(text[max(0, start - 10) : start]) is None
 
 
 def variants(words: str) -> set[str]:
@@ -300,14 +324,25 @@ def _options(world: World) -> Iterator[Spelling]:
 
 _CHOSEN_BEFORE = compiled(
     r"(?:\b(?:on|onto|in|into|mode|setting|source|input|select|choose|use|play)(?: the| a)? "
-    r"|\b(?:set|switch|change|put|turn|move|make|lamps?|lights?|down|up)\b[^,.;!?]* to "
     r"|[到成为换选用挂调切转放听]|给个)$"
 )
+_CHOSEN_TO = compiled(r"\bto $")
+_CHANGED_TO = compiled(
+    r"\b(?:set|setting|mode|switch|change|put|turn|move|make|lamps?|lights|down|up)\b[^,.;!?]* to $"
+)
+_TO_DO = frozenset(
+    ("sleep", "dim", "rest", "read", "work", "play", "relax", "record", "boost", "race")
+)
 _CHOSEN_AFTER = compiled(r" ?(?:mode|setting|source|input|radio|band|gear|beam|档|挡|模式|频道)")
+_NOTHING_ELSE = compiled(r"[.!。]?$| please\b")
 
 
 def _chosen(text: str, start: int, end: int) -> bool:
     """An everyday word (dim, sleep, AM) that is meant as an option."""
-    return bool(_CHOSEN_BEFORE.search(text[max(0, start - 40) : start])) or bool(
-        _CHOSEN_AFTER.match(text, end)
+    before = text[max(0, start - 40) : start]
+    if not before and _NOTHING_ELSE.match(text, end):
+        return True
+    to = _CHANGED_TO if text[start:end] in _TO_DO else _CHOSEN_TO
+    return bool(
+        _CHOSEN_BEFORE.search(before) or to.search(before) or _CHOSEN_AFTER.match(text, end)
     )

@@ -72,7 +72,7 @@ def _devices(world: World) -> Iterator[Spelling]:
             without = _without_place(words, places)
             if without and _tells(without):
                 shared[without][entity.id] = entity
-            for part in split(words, places):
+            for part in split(words, entity):
                 single[part][entity.id] = entity
             for part in _modified(words, places, entity):
                 meaning[part][entity.id] = entity
@@ -84,7 +84,10 @@ def _devices(world: World) -> Iterator[Spelling]:
             yield from _spelled(part, owners)
     for part, owners in meaning.items():
         if len(owners) == 1 and part not in shared and part not in single:
-            guard = _of_it if has_hanzi(part) and not _ends_in_class(part, owners) else None
+            timer = next(iter(owners.values())).domain == "timer"
+            guard = _for_so_long if timer else _of_it
+            if not has_hanzi(part) or _ends_in_class(part, owners):
+                guard = None
             yield from _spelled(part, owners, guard)
 
 
@@ -120,7 +123,7 @@ def _without_place(words: str, places: list[str]) -> str:
     return ""
 
 
-def _english(words: str, places: list[str]) -> Iterator[str]:
+def _english(words: str, entity: Entity) -> Iterator[str]:
     """Ends of the name: "heat pump", "jammer"; one word only if it is a rare one."""
     split = words.split()
     for at in range(1, len(split)):
@@ -130,12 +133,16 @@ def _english(words: str, places: list[str]) -> Iterator[str]:
             yield part
 
 
-def _chinese(words: str, places: list[str]) -> Iterator[str]:
+def _chinese(words: str, entity: Entity) -> Iterator[str]:
     """Ends of the name: 消毒器 of 奶瓶消毒器, 棉帘 of 厚棉帘."""
+    kinds = sorted(_class_words(entity), key=len)[::-1]
+    tail = next((one for one in kinds if words.endswith(one)), "")
     for at in range(1, len(words) - 1):
         part = words[at:]
         long = len(part) > 2 and len(words) > 3 and part[0] not in "屋房室厅间的"
-        if (long or words[:at] in SIZES_ZH) and has_hanzi(part) and _tells(part):
+        # 影模式 of 观影模式 is no word.
+        cut = 0 < len(part) - len(tail) < 2 if tail else False
+        if ((long and not cut) or words[:at] in SIZES_ZH) and has_hanzi(part) and _tells(part):
             yield part
 
 
@@ -179,6 +186,14 @@ def _modified(words: str, places: list[str], entity: Entity) -> Iterator[str]:
 _OF_IT = compiled(r"(?:的|那[个盏台只些]|这[个盏台只些])(?![时话味事])")
 
 
+_FOR_SO_LONG = compiled(r"[的,: ]*(?:[\d一二三四五六七八九十半两]+)")
+
+
+def _for_so_long(text: str, start: int, end: int) -> bool:
+    """煮蛋六分钟, where there is a 煮蛋钟."""
+    return _FOR_SO_LONG.match(text, end) is not None
+
+
 def _of_it(text: str, start: int, end: int) -> bool:
     return _OF_IT.match(text, end) is not None
 
@@ -186,6 +201,7 @@ def _of_it(text: str, start: int, end: int) -> bool:
 _ROOMS = frozenset(
     ("bedroom", "bathroom", "kitchen", "office", "hall", "toilet", "balcony", "study")
 )
+_SHORT_ROOMS = {"卧": "卧室", "卫": "卫生间"}
 _ROOM_ZH = compiled(
     rf"(?:(?:[{SIZES_ZH}次客东西南北中内外]|[一二三四五六七八九甲乙丙丁\d]号?)(?P<end>..+)"
     r"|.+(?P<room>卧室|浴室|卫生间|洗手间|厕所|阳台|书房|厨房|产线|车间|办公室|会议室))"
@@ -201,6 +217,8 @@ def _areas(world: World) -> Iterator[Spelling]:
             if has_hanzi(words):
                 if owner := room_owner(words):
                     owners[owner][area.id] = None
+                if len(words) == 2 and words[1] in _SHORT_ROOMS:
+                    ends[_SHORT_ROOMS[words[1]]][area.id] = None
                 match = _ROOM_ZH.fullmatch(words)
                 if match and match["end"] not in ("房间", "屋子"):
                     ends[match["room"] or match["end"]][area.id] = None
@@ -216,7 +234,7 @@ def _areas(world: World) -> Iterator[Spelling]:
             elif len(split) > 1 and _tells(words.partition(" ")[2]):
                 ends[words.partition(" ")[2]][area.id] = None
     for part, areas in ends.items():
-        guard = _a_room if part in EVERYDAY and part not in _ROOMS else None
+        guard = _a_room if part in EVERYDAY and part not in _ROOMS else _no_other
         yield Spelling(part, Name("area", tuple(areas), AREA), guard)
     for part, areas in owners.items():
         guard = _somewhere if has_hanzi(part) or not part.endswith("'s") else _belongs
@@ -230,6 +248,16 @@ _BELONGS = compiled(r"$|[,.!?;]| (?:and|but|please|too|ones?|stays?|now|on|off)\
 
 def _somewhere(text: str, start: int, end: int) -> bool:
     return _SOMEWHERE.match(text, end) is not None
+
+
+_OTHER = compiled(
+    rf"(?:[{SIZES_ZH}次客]|\b(?:big|small|little|main|master|guest|second|spare|other|another) )$"
+)
+
+
+def _no_other(text: str, start: int, end: int) -> bool:
+    """卧室 of 大卧室 is another room, which this household has not."""
+    return _OTHER.search(text[max(0, start - 8) : start]) is None
 
 
 _A_ROOM = compiled(r"\b(?:the|which|that|this) $")

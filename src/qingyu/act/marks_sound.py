@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 
-from qingyu.act.marks_names import AREA, CLASS, CONTACT, DEVICE, FLOOR, Hit, Name, Spelling
+from qingyu.act.marks_names import AREA, CLASS, CONTACT, DEVICE, FLOOR, OPTION, Hit, Name, Spelling
 from qingyu.act.marks_text import Span, has_hanzi, narrow
 from qingyu.act.marks_words import EVERYDAY, GENERIC, GENERIC_ZH, MISHEARD
 from qingyu.act.number_words import compiled
@@ -202,10 +202,14 @@ def _plausible(entry: _Chinese, said: str) -> bool:
     if said in GENERIC_ZH or said in MISHEARD:
         return said == entry.words
     changed = [one for own, one in zip(entry.words, said, strict=True) if own != one]
-    if any(one in _ORDERS or not has_hanzi(one) for one in changed):
+    same = len(said) - len(changed)
+    orders = sum(one in _ORDERS for one in changed)
+    if not all(map(has_hanzi, changed)) or orders > (same > 2 and said[-1] not in _ORDERS):
         return False
+    if len(said) == 2 and said[0] == said[1]:
+        return entry.words[0] == entry.words[1]  # 都都
     little = sum(one in _LITTLE for one in changed)
-    return little == 0 or (little == 1 and len(said) - len(changed) > 1)
+    return little <= (same > 1 or (entry.name.rank == AREA and same > 0))
 
 
 _VERB_BEFORE = compiled(
@@ -214,7 +218,7 @@ _VERB_BEFORE = compiled(
 )
 _VERB_AFTER = compiled(
     r" ?(?:打开|开[开了一到起]|关[了掉上闭一]|停|调|亮[度一起着]|暗一|设|升|降|拉[开上起]|锁"
-    r"|扫|去扫|回[充去窝]|暂停|播|温度|音量|风速|多少|几度|现在|里面|启动"
+    r"|扫|去扫|回[充去窝]|暂停|播|温度|湿度|音量|亮度|电量|风速|多少|几度|现在|里面|启动"
     r"|的(?:灯|温度|音量|亮度|风|电量|颜色)|[开关]?[,。]?$)"
 )
 _ROOM_BEFORE = compiled(r"(?:去|到|在|扫|打扫|除了|把|打开|关掉|开|关|和|[,、])$|^$")
@@ -234,7 +238,7 @@ def _beside(entry: _Chinese, text: str, start: int, end: int) -> bool:
     if len(entry.words) > 2:
         return True
     before = text[max(0, start - 6) : start]
-    if entry.name.rank in (DEVICE, CLASS):
+    if entry.name.rank in (DEVICE, OPTION, CLASS):
         of = entry.name.rank == CLASS and before.endswith(("的", "里"))
         return (
             (of or bool(_VERB_BEFORE.search(before)))
@@ -309,7 +313,7 @@ def _apart(entry: _English, said: tuple[str, ...], sound: str) -> float | None:
         word, own = said[0], entry.words[0]
         if _first_vowel(word) != _first_vowel(own) or word[0] != own[0]:
             return None
-        if len(said) == 1 and len(word) < 6:
+        if len(said) == 1 and len(word) < (6 if apart else 5):
             return None
     return apart / len(entry.sound) if apart <= most else None
 

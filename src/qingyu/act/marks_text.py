@@ -75,6 +75,7 @@ def _shown(letter: str) -> bool:
     return letter.isspace() or unicodedata.category(letter) not in ("Cc", "Cf", "Cs")
 
 
+@lru_cache(maxsize=1 << 15)
 def narrow(name: str) -> str:
     """A name as it stands in an aligned text."""
     return aligned(name).text

@@ -57,9 +57,9 @@ EVERYDAY = COLORS_SAID | _words(
     pants paper parents park part party pass past pasta pay people perhaps person pet phone photo
     pick picture piece pig pin pizza place plan plane plant plate play please plenty plug pocket
     point police poor pop possible post pot pour power press pretty price private programme
-    project proper pull push put quarter quick quiet quieter quit quite race radio rain ran rather
-    reach read ready real really record rent reply rest rice rich ride right ring rise river road
-    rock roll romantic roof room round row run sad safe said salt same sand save saw say school
+    project proper pull pump push put quarter quick quiet quieter quit quite race radio rain ran
+    rather reach read ready real really record rent reply rest rice rich ride right ring rise river
+    road rock roll romantic roof room round row run sad safe said salt same sand save saw say school
     sea season seat second see seem sell send sense set seven several shade shadow shake shape
     share she sheet ship shirt shoe shop short should shoulder shout show shower shut shy sick
     side sign silent simple since sing sink sir sister sit six size skin skip sky sleep slide slow
@@ -92,7 +92,7 @@ GENERIC = _words(
     socket sockets switch outlet machine button time room rooms house home seat seats charger
     volume brightness temperature temp humidity power car phone number one ones thing things glass
     side panel box system set app apps music song level speed setting place point station shop
-    store market office work pump pot strip bar roof sunroof boot trunk bedroom bathroom kitchen
+    store market office work roof sunroof boot trunk bedroom bathroom kitchen
     hall hallway floor garden balcony lounge corridor motion presence leak smoke mirror messages
     message route battery bay line
     """
@@ -140,6 +140,7 @@ CLASS_WORDS: Mapping[str, tuple[str, ...]] = {
     "humidifier": ("加湿器", "humidifier"),
     "water_heater": ("热水器", "boiler", "water heater"),
     "switch": ("插座", "开关", "插头", "plug", "socket", "switch", "outlet"),
+    "timer": ("计时器", "定时器", "钟", "timer"),
     "scene": ("模式", "场景", "mode", "scene"),
     "todo": ("清单", "列表", "list"),
     "seat": ("座椅", "座位", "椅子", "seat"),
