@@ -125,7 +125,7 @@ class Entity(Named):
         return None
 
 
-ADAPTERS = ("mqtt",)
+ADAPTERS = ("mqtt", "home_assistant")
 
 
 @dataclass(frozen=True, kw_only=True)

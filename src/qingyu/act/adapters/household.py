@@ -44,6 +44,8 @@ _TOGETHER_SECONDS = 0.1
 """Devices that are found within so short a time change the world once."""
 _MOST_DEVICES = 5000
 _KEEPS_MODE = "climate"
+_SECRETS = ("password", "token")
+"""Settings that may stand in a file of their own, named by `password_file` and so on."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -372,18 +374,20 @@ def _wanted(entity: Entity, before: State, after: State, call: Call) -> dict[str
 
 
 def _settings(connection: Connection) -> dict[str, Any]:
-    """A connection's settings with the password its file holds. Raises WorldError."""
+    """A connection's settings with the secrets that their files hold. Raises WorldError."""
     settings = dict(connection.settings)
-    file = settings.pop("password_file", None)
-    if file is not None:
+    for key in _SECRETS:
+        file = settings.pop(f"{key}_file", None)
+        if file is None:
+            continue
         path = Path(str(file)).expanduser()
         try:
-            settings["password"] = path.read_text("utf-8").strip()
+            settings[key] = path.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise WorldError(
                 pick(
-                    f"the password's file {path} cannot be read ({error})",
-                    f"无法读取密码文件 {path}（{error}）",
+                    f"{key}_file: {path} cannot be read ({error})",
+                    f"{key}_file：无法读取 {path}（{error}）",
                 )
             ) from None
     return settings
