@@ -117,9 +117,7 @@ def _address(text: str, where: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise _wrong(
-            where, f'has "{text}"; write "host:port"', f'中有“{text}”；请写成 "主机:端口"'
-        )
+        raise _wrong(where, f'has "{text}"; write "host:port"', f'中有“{text}”；请写成 "主机:端口"')
     return host, int(port)
 
 

@@ -82,7 +82,9 @@ class StandIn:
             case "get_config":
                 return {"result": {"unit_system": {"temperature": "°C"}}}
             case "config/area_registry/list":
-                return {"result": [{"area_id": "a1", "name": "书房"}, {"area_id": "a2", "name": "Den"}]}
+                return {
+                    "result": [{"area_id": "a1", "name": "书房"}, {"area_id": "a2", "name": "Den"}]
+                }
             case "config/device_registry/list":
                 return {"result": [{"id": "d1", "area_id": "a2"}]}
             case "config/entity_registry/list":
@@ -119,11 +121,15 @@ class StandIn:
 @pytest.fixture
 def there() -> Iterator[StandIn]:
     one = StandIn()
-    one.put("light.desk", "off", area="a1", friendly_name="台灯", supported_color_modes=["brightness"])
+    one.put(
+        "light.desk", "off", area="a1", friendly_name="台灯", supported_color_modes=["brightness"]
+    )
     one.registry.append({"entity_id": "sensor.t", "area_id": None, "device_id": "d1"})
     one.put("sensor.t", "21.5", friendly_name="Temperature", device_class="temperature",
             unit_of_measurement="°C")  # fmt: skip
-    one.put("cover.blind", "open", friendly_name="Blind", supported_features=15, current_position=80)
+    one.put(
+        "cover.blind", "open", friendly_name="Blind", supported_features=15, current_position=80
+    )
     one.put("climate.ac", "off", friendly_name="空调", hvac_modes=["off", "cool", "heat_cool"],
             temperature=24, min_temp=16, max_temp=30, current_temperature=20.5)  # fmt: skip
     one.put("switch.kettle", "unavailable", friendly_name="Kettle")

@@ -193,7 +193,12 @@ def test_numbers_are_brought_within_the_steps_of_the_vocabulary() -> None:
     )
     assert fitted(world, lamp, "brightness", 140.2) == 100
     assert fitted(world, lamp, "brightness", 0) == 1
-    for key, value in (("brightness", True), ("brightness", "x"), ("state", "dim"), ("color", "red")):
+    for key, value in (
+        ("brightness", True),
+        ("brightness", "x"),
+        ("state", "dim"),
+        ("color", "red"),
+    ):
         with pytest.raises(WorldError):
             fitted(world, lamp, key, value)
 

@@ -163,7 +163,8 @@ def test_valves_with_words_and_with_numbers() -> None:
 
 def test_an_air_conditioner() -> None:
     one = made(
-        "climate", mode_cmd_t="mc", mode_stat_t="ms", modes=["off", "cool", "heat_cool", "fan_only"],
+        "climate", mode_cmd_t="mc", mode_stat_t="ms",
+        modes=["off", "cool", "heat_cool", "fan_only"],
         temp_cmd_t="tc", temp_stat_t="ts", min_temp=16, max_temp=30, temp_step=1,
         fan_mode_cmd_t="fc", fan_mode_stat_t="fs", fan_modes=["auto", "low", "turbo"],
         curr_temp_t="ct",
@@ -232,7 +233,8 @@ def test_a_vacuum() -> None:
 
 def test_a_humidifier_and_a_water_heater() -> None:
     one = made(
-        "humidifier", cmd_t="c", stat_t="s", hum_cmd_t="hc", hum_stat_t="hs", min_hum=35, max_hum=75,
+        "humidifier", cmd_t="c", stat_t="s", hum_cmd_t="hc", hum_stat_t="hs",
+        min_hum=35, max_hum=75,
         mode_cmd_t="mc", mode_stat_t="ms", modes=["eco", "sleep"],
     )  # fmt: skip
     assert told(one, state="on", humidity=55, mode="sleep") == [
@@ -279,6 +281,8 @@ def test_what_is_measured() -> None:
     ],
 )
 def test_what_nobody_talks_about_is_left_out(component: str, config: Any) -> None:
-    found = read("homeassistant", f"homeassistant/{component}/x/config", json.dumps(config).encode())
+    found = read(
+        "homeassistant", f"homeassistant/{component}/x/config", json.dumps(config).encode()
+    )
     assert found is not None
     assert build(found.parts[""]) is None

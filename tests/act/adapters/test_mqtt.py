@@ -43,9 +43,7 @@ def start(broker: Mosquitto) -> Iterator[Start]:
             {
                 "name": "home",
                 "areas": [{"id": "hall", "names": ["客厅", "hall"]}],
-                "connections": [
-                    {"adapter": "mqtt", "addresses": [address], "settings": settings}
-                ],
+                "connections": [{"adapter": "mqtt", "addresses": [address], "settings": settings}],
             }
         )
         household = Household(world, seconds=seconds)
@@ -202,7 +200,10 @@ def test_a_device_that_does_not_answer_is_reported(gateway: Devices, start: Star
 
 def test_a_device_that_says_something_else_is_believed(gateway: Devices, start: Start) -> None:
     lamp(gateway, "desk")
-    gateway.answers["cmd/desk"] = lambda payload: ("dev/desk/state", '{"state": "ON", "brightness": 51}')
+    gateway.answers["cmd/desk"] = lambda payload: (
+        "dev/desk/state",
+        '{"state": "ON", "brightness": 51}',
+    )
     home = start(seconds=0.8)
     assert home.wait()
     report = do(home, "set", "light.desk", brightness=80)

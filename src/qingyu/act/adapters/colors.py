@@ -79,5 +79,3 @@ def _linear(value: float) -> float:
 
 def _gamma(value: float) -> float:
     return 12.92 * value if value <= 0.0031308 else float(1.055 * value ** (1 / 2.4) - 0.055)
-
-

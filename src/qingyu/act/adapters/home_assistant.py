@@ -319,7 +319,11 @@ def _battery(id: str, entry: Mapping[str, Any]) -> bool:
 
 def _shape(entity: _Entity) -> str:
     """What a device is, without how it is now."""
-    described = {**entity.described, "state": "", "attributes": sorted(entity.described["attributes"])}
+    described = {
+        **entity.described,
+        "state": "",
+        "attributes": sorted(entity.described["attributes"]),
+    }
     return json.dumps([entity.names, entity.area, described], sort_keys=True)
 
 
@@ -342,4 +346,3 @@ def _as_wanted(entity: _Entity, order: Order) -> bool:
 
 def _failed(english: str, chinese: str) -> Answer:
     return Answer(outcome="failed", detail=pick(english, chinese))
-

@@ -45,7 +45,10 @@ def cover(part: Part) -> Device:
     tells, settable = part.topic("command_topic"), bool(position.command_topic)
     if not tells and not settable:
         raise ConfigError(f"{part.key}: neither a command topic nor one for positions")
-    words = {"open": part.text("payload_open", "OPEN"), "close": part.text("payload_close", "CLOSE")}
+    words = {
+        "open": part.text("payload_open", "OPEN"),
+        "close": part.text("payload_close", "CLOSE"),
+    }
     shape = template(part, "command_template")
     attributes: Values = {"position": 0} if settable else {}
     kind = _KINDS.get(part.text("device_class"))
@@ -149,7 +152,10 @@ def valve(part: Part) -> Device:
         raise ConfigError(f"{part.key}: no command topic")
     counts = part.config.get("reports_position") is True
     closed, opened = part.number("position_closed", 0), part.number("position_open", 100)
-    words = {"open": part.text("payload_open", "OPEN"), "closed": part.text("payload_close", "CLOSE")}
+    words = {
+        "open": part.text("payload_open", "OPEN"),
+        "closed": part.text("payload_close", "CLOSE"),
+    }
     if counts:
         words = {"open": str(round(opened)), "closed": str(round(closed))}
     known = _words(part)

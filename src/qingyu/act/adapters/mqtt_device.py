@@ -35,6 +35,17 @@ Encode = Callable[[Any], Any]
 """A value of the vocabulary to what a template gets as `value`, or what is sent as it is."""
 
 
+_NOTHING = (
+    TemplateFailedError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What taking apart a message of another shape than it should have ends in."""
+
 
 def _at_once(order: Order, before: Mapping[str, Any], now: Values, on: str, payload: str) -> bool:
     return False
@@ -111,7 +122,7 @@ class Device:
             if one == topic:
                 try:
                     found |= take(payload)
-                except (TemplateFailedError, ArithmeticError, LookupError, TypeError, ValueError):
+                except _NOTHING:
                     _LOG.debug("%s: nothing in %r", self.entity["id"], payload[:80])
         return found
 

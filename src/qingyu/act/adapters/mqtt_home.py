@@ -103,8 +103,7 @@ class Home:
     def complete(self) -> bool:
         """Whether every device that is announced sooner or later has been."""
         return all(
-            one.announced is not None or one.device.only_measures
-            for one in self._entries.values()
+            one.announced is not None or one.device.only_measures for one in self._entries.values()
         )
 
     def entry(self, id: str) -> Entry | None:

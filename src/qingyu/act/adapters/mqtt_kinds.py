@@ -65,7 +65,11 @@ def on_off(part: Part, *, key: str = "state", **topics: Any) -> Channel:
     on, off = part.text("payload_on", "ON"), part.text("payload_off", "OFF")
     states = {part.text("state_on", on): "on", part.text("state_off", off): "off"}
     return channel(
-        part, key, decode=choice(states), encode=lambda value: on if value == "on" else off, **topics
+        part,
+        key,
+        decode=choice(states),
+        encode=lambda value: on if value == "on" else off,
+        **topics,
     )
 
 
@@ -210,7 +214,9 @@ def _climate(part: Part) -> Device:
             goal = order.wanted.get("state")
             if goal is None:
                 return plain(order)
-            word = part.text("payload_off", "OFF") if goal == "off" else part.text("payload_on", "ON")
+            word = (
+                part.text("payload_off", "OFF") if goal == "off" else part.text("payload_on", "ON")
+            )
             if goal == "off" and "off" not in modes:
                 return [on.message(word)]
             return [on.message(word), *plain(order)]
@@ -302,8 +308,13 @@ def _water_heater(part: Part) -> Device:
     modes = list(part.texts("modes")) or ["off", "eco", "performance"]
     running = next((one for one in modes if one != "off"), "")
     if part.topic("power_command_topic"):
-        state = on_off(part, state="mode_state_topic", command="power_command_topic",
-                       read=("mode_state_template",), write=("power_command_template",))  # fmt: skip
+        state = on_off(
+            part,
+            state="mode_state_topic",
+            command="power_command_topic",
+            read=("mode_state_template",),
+            write=("power_command_template",),
+        )
     elif part.topic("mode_command_topic") and running and "off" in modes:
         state = channel(
             part,
@@ -318,9 +329,7 @@ def _water_heater(part: Part) -> Device:
     else:
         raise ConfigError(f"{part.key}: nothing to switch it on with")
     off = {"off", part.text("payload_off", "OFF")}
-    channels = [
-        Channel(**{**vars(state), "decode": lambda text: "off" if text in off else "on"})
-    ]
+    channels = [Channel(**{**vars(state), "decode": lambda text: "off" if text in off else "on"})]
     attributes: Values = {"current_temperature": 0}
     ranges: Values = {}
     to_device, to_us = _degrees(part)

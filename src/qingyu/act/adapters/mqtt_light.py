@@ -239,7 +239,11 @@ def _json_light(part: Part) -> Device:
             level = dim(str(values["brightness"]))
             read |= {} if level is None else {"brightness": level}
         mode = values.get("color_mode")
-        if warm and isinstance(values.get("color_temp"), int | float) and mode in (None, "color_temp"):
+        if (
+            warm
+            and isinstance(values.get("color_temp"), int | float)
+            and mode in (None, "color_temp")
+        ):
             read["color_temperature"] = mireds(str(values["color_temp"]))
         if style and isinstance(values.get("color"), Mapping) and mode != "color_temp":
             read |= _color_read(values["color"])

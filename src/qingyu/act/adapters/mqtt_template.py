@@ -186,9 +186,7 @@ def _filter(node: Any, names: Names) -> Any:
 
 
 def _test(node: Any, names: Names) -> bool:
-    return _TESTS[node.name](
-        _value(node.node, names), *(_value(one, names) for one in node.args)
-    )
+    return _TESTS[node.name](_value(node.node, names), *(_value(one, names) for one in node.args))
 
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
