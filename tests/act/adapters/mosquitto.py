@@ -135,7 +135,7 @@ class Devices:
         self._client.loop_stop()
 
     def _on_connect(self, client: mqtt.Client, *_: object) -> None:
-        client.subscribe([("cmd/#", 1), ("homeassistant/status", 1)])
+        client.subscribe([("cmd/#", 2), ("homeassistant/status", 1)])
 
     def _on_message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         payload = message.payload.decode()

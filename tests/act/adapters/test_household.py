@@ -1,6 +1,7 @@
 """A household with adapters: what they say is checked, and joins the file's own devices."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,13 +120,35 @@ def test_each_device_is_told_by_whom_it_belongs_to(home: Household) -> None:
     report = home.carry_out(Call("turn_on", "switch.socket"))
     assert (report.outcome, report.detail, report.changed) == ("failed", "broken", {})
     assert home.carry_out(Call("turn_on", "switch.nowhere")).outcome == "failed"
-    assert heard == [
+    wanted = [
         {"light.lamp": {"state": "on", "brightness": 70}},
         {"switch.kettle": {"state": "on"}},
     ]
+    until(lambda: heard == wanted)
     end()
+    others: list[Changes] = []
+    home.listen(others.append)
     home.carry_out(Call("turn_off", "switch.kettle"))
-    assert len(heard) == 2
+    until(lambda: others == [{"switch.kettle": {"state": "off"}}])
+    assert heard == wanted
+
+
+def test_who_listens_holds_nobody_up(home: Household) -> None:
+    """A listener that waits for whoever is waiting for the device, or fails, is its own problem."""
+    busy = threading.Lock()
+
+    def listener(_: Changes) -> None:
+        with busy:
+            raise ValueError("not ours")
+
+    home.listen(listener)
+    with busy:
+        report = home.carry_out(Call("set", "light.lamp", {"brightness": 30}))
+    assert report.outcome == "done"
+    heard: list[Changes] = []
+    home.listen(heard.append)
+    home.carry_out(Call("set", "light.lamp", {"brightness": 31}))
+    until(lambda: bool(heard))
 
 
 def test_a_scene_that_is_kept_elsewhere_can_be_started(home: Household) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import queue
 import re
 import threading
 import time
@@ -100,13 +101,14 @@ class Household:
         self._heard: set[str] = set()
         self._stale = threading.Event()
         self._fresh = threading.Condition()
-        self._building = 0
+        self._building = False
         self._closed = threading.Event()
+        self._news: queue.SimpleQueue[Changes | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._adapters = [
             _Adapter(place, one, self._take) for place, one in enumerate(world.connections)
         ]
-        self._simulator.listen(self._tell)
+        self._simulator.listen(self._news.put)
 
     @property
     def world(self) -> World:
@@ -115,9 +117,10 @@ class Household:
 
     def start(self) -> None:
         """Run the adapters. Once; after `seal.prepare` where the process is to be sealed."""
-        thread = threading.Thread(target=self._keep_fresh, name="household", daemon=True)
-        thread.start()
-        self._threads.append(thread)
+        for work in (self._keep_fresh, self._keep_telling):
+            thread = threading.Thread(target=work, name="household", daemon=True)
+            thread.start()
+            self._threads.append(thread)
         for one in self._adapters:
             one.runner.start()
 
@@ -200,6 +203,7 @@ class Household:
         self._stale.set()
         for one in self._adapters:
             one.runner.close()
+        self._news.put(None)
         for thread in self._threads:
             thread.join()
         with self._lock:
@@ -294,29 +298,41 @@ class Household:
             changed = {key: one for key, one in new.items() if not same(before.get(key), one)}
             if changed:
                 self._values[id] = {**before, **changed}
-                self._tell({id: changed})
+                self._news.put({id: changed})
 
-    def _tell(self, changed: Changes) -> None:
-        with self._lock:
-            for callback in tuple(self._listeners):
-                callback(changed)
+    def _keep_telling(self) -> None:
+        """The thread that calls back: nobody who listens can hold up an adapter's answers."""
+        while (changed := self._news.get()) is not None:
+            with self._lock:
+                listeners = tuple(self._listeners)
+            for callback in listeners:
+                try:
+                    callback(changed)
+                except Exception:
+                    _LOG.exception("a listener failed")
 
     def _keep_fresh(self) -> None:
         """The thread that builds the world anew."""
-        while self._stale.wait() and not self._closed.is_set():
+        while True:
+            self._stale.wait()
+            self._building = True
             self._closed.wait(_TOGETHER_SECONDS)
+            self._stale.clear()
+            if self._closed.is_set():  # asked after the clearing: `close` sets both, in this order
+                return
             with self._lock:
-                self._building = 1
-                self._stale.clear()
                 self._values = {id: one for id, one in self._values.items() if id in self._found}
                 self._world = joined(
                     self._file_world, [(one[0], one[1]) for one in self._found.values()]
                 )
                 listeners = tuple(self._world_listeners)
             for callback in listeners:
-                callback(self._world)
+                try:
+                    callback(self._world)
+                except Exception:
+                    _LOG.exception("a listener failed")
             with self._fresh:
-                self._building = 0
+                self._building = False
                 self._fresh.notify_all()
 
 

@@ -9,9 +9,11 @@ Settings: username, password or password_file, discovery_prefix ("homeassistant"
 "3.1.1" for an old broker), tls (false), birth (true: ask devices to announce themselves again, as
 Home Assistant does).
 
-A command is published once, at least with quality of service 1, never retained, and with an expiry
-of as many seconds as somebody waits for it, so that no broker delivers it later. The connection
-keeps no session: what was on its way when it broke is reported as unanswered and not sent again.
+A command is published once, never retained, and with an expiry of as many seconds as somebody waits
+for it, so that no broker delivers it later. Its quality of service is 0 (at most once, on each part
+of the way), or 2 (exactly once) for a device that asks for 1 or 2: with 1 a broker may deliver
+twice. The connection keeps no session: what was on its way when it broke is reported as unanswered
+and not sent again.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from qingyu.act.adapters.link import Answer, Link, Order
 from qingyu.act.adapters.mqtt_device import Message
-from qingyu.act.adapters.mqtt_home import LOST, Entry, Home, Waiting
+from qingyu.act.adapters.mqtt_home import LOST, Entry, Home, Waiting, quality_of
 from qingyu.act.adapters.mqtt_template import TemplateFailedError
 from qingyu.text import pick
 
@@ -200,7 +202,8 @@ class _Broker:
         so_already = bool(waiting.expected) and all(
             entry.known.get(key) == value for key, value in waiting.expected.items()
         )
-        sending = asyncio.create_task(self._publish(client, messages, order.seconds))
+        quality = 2 if quality_of(entry.device.part) else 0
+        sending = asyncio.create_task(self._publish(client, messages, quality, order.seconds))
         try:
             await asyncio.wait(
                 {sending, waiting.result},
@@ -236,20 +239,23 @@ class _Broker:
             return Answer(outcome="done")
         if waiting.heard:
             now = {key: entry.known.get(key) for key in waiting.expected}
-            said = ", ".join(f"{key} {value}" for key, value in now.items())
+            said = ", ".join(f"{key} {now[key]}" for key in sorted(now))
             return _failed(f"it reports {said}", f"设备报告 {said}")
         return Answer(outcome="no_answer")
 
     async def _publish(
-        self, client: aiomqtt.Client, messages: list[Message], seconds: float
+        self, client: aiomqtt.Client, messages: list[Message], quality: int, seconds: float
     ) -> None:
-        """Raises MqttError."""
+        """Until the broker has all of them. Raises MqttError."""
         properties = None
         if self._v5:
             properties = Properties(PacketTypes.PUBLISH)
             properties.MessageExpiryInterval = max(1, math.ceil(seconds))
         for one in messages:
-            await client.publish(one.topic, one.payload, qos=1, retain=False, properties=properties)
+            await client.publish(one.topic, one.payload, quality, False, properties)
+        if not quality:
+            # Nobody acknowledges those; but a broker answers in the order it reads.
+            await self._subscribe(client, {f"{self._prefix}/qingyu": 0})
 
 
 def _failed(english: str, chinese: str) -> Answer:

@@ -53,7 +53,7 @@ class Part:
         if not own:
             return of_device
         # Between Chinese words there is no space.
-        between = "" if _is_chinese(of_device[-1]) and _is_chinese(own[0]) else " "
+        between = "" if _is_chinese(own[0]) and any(map(_is_chinese, of_device)) else " "
         return f"{of_device}{between}{own}"
 
     @property

@@ -95,7 +95,7 @@ class Home:
     def wanted(self) -> dict[str, int]:
         """The topics to listen to, each with its quality of service."""
         return {
-            topic: max(_quality(one.device.part) for one in entries)
+            topic: max(quality_of(one.device.part) for one in entries)
             for topic, entries in self._by_topic.items()
         }
 
@@ -258,7 +258,8 @@ class Home:
             self._link.values(entry.id, new)
 
 
-def _quality(part: Part) -> int:
+def quality_of(part: Part) -> int:
+    """The quality of service a device asks for, 0 to 2."""
     return int(part.number("qos", 0)) if part.number("qos", 0) in (0, 1, 2) else 0
 
 
