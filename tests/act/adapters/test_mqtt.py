@@ -1,6 +1,8 @@
 """MQTT devices against a real Mosquitto: 200 of them, both ways, the broker restarted meanwhile."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -339,3 +341,47 @@ def test_an_old_broker_is_spoken_to_in_its_own_version(gateway: Devices, start: 
     home = start(protocol="3.1.1")
     assert home.wait()
     assert do(home, "turn_on", "switch.plug").outcome == "done"
+
+
+SEALED = """
+import json, socket, sys
+from qingyu.act.adapters.household import Household
+from qingyu.act.calls import Call
+from qingyu.act.world_file import make_world
+from qingyu.serve import seal
+
+port = int(sys.argv[1])
+connection = {"adapter": "mqtt", "addresses": [f"127.0.0.1:{port}"]}
+home = Household(make_world({"name": "x", "connections": [connection]}))
+seal.prepare()
+sealed = seal.seal().sealed
+home.start()
+found = home.wait(20)
+report = home.carry_out(Call("turn_on", "switch.plug"))
+runner = home._adapters[0].runner
+runner._process.kill()  # started anew by a process that is sealed by now
+while runner.starts < 2 or not home.status()[0].connected:
+    pass
+again = home.carry_out(Call("turn_off", "switch.plug"))
+try:
+    socket.create_connection(("127.0.0.1", port), 1)
+    reached = True
+except OSError:
+    reached = False
+home.close()
+print(json.dumps([sealed, found, report.outcome, again.outcome, reached]))
+"""
+
+
+def test_the_assistants_process_stays_sealed(broker: Mosquitto, gateway: Devices) -> None:
+    """Its doors were opened before; adapters are started, and started anew, from behind the seal."""
+    switch(gateway, "plug")
+    done = subprocess.run(
+        [sys.executable, "-c", SEALED, str(broker.port)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [True, True, "done", "done", False]

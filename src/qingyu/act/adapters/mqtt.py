@@ -205,16 +205,17 @@ class _Broker:
         quality = 2 if quality_of(entry.device.part) else 0
         sending = asyncio.create_task(self._publish(client, messages, quality, order.seconds))
         try:
+            either: set[asyncio.Future[Any]] = {sending, waiting.result}
             await asyncio.wait(
-                {sending, waiting.result},
+                either,
                 timeout=until - time.monotonic(),
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if sending.done() and sending.exception() is not None:
+            if waiting.result.done():
+                return self._outcome(entry, waiting, so_already)
+            if not sending.done() or sending.exception() is not None:
                 return Answer(outcome="no_answer", detail=_lost())
-            if not sending.done() and not waiting.result.done():
-                return Answer(outcome="no_answer", detail=_lost())
-            if not waiting.expected and not waiting.result.done():
+            if not waiting.expected:
                 # It never reports: the broker has it, and more is not to be known.
                 self._home.assume(entry, order.wanted)
                 return Answer(outcome="done")

@@ -113,7 +113,7 @@ class Device:
 
     @property
     def only_measures(self) -> bool:
-        return self.entity["id"].startswith(("sensor.", "binary_sensor."))
+        return str(self.entity["id"]).startswith(("sensor.", "binary_sensor."))
 
     def read(self, topic: str, payload: str) -> Values:
         """What a message on a topic says; nothing where it is of no use."""

@@ -10,7 +10,7 @@ Sources: https://www.home-assistant.io/integrations/light.mqtt/
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qingyu.act.adapters.colors import (
@@ -269,8 +269,13 @@ def _color_values(style: str, color: str) -> Values:
 
 
 def _color_read(values: Mapping[str, Any]) -> Values:
-    for keys, work in (("hs", nearest_color), ("xy", color_of_xy), ("rgb", color_of_rgb)):
+    works: tuple[tuple[str, Callable[..., str]], ...] = (
+        ("hs", nearest_color),
+        ("xy", color_of_xy),
+        ("rgb", color_of_rgb),
+    )
+    for keys, work in works:
         numbers = [values.get(key) for key in keys]
         if all(isinstance(one, int | float) for one in numbers):
-            return {"color": work(*numbers)}  # type: ignore[operator]
+            return {"color": work(*numbers)}
     return {}

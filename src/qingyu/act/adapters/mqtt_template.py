@@ -248,7 +248,7 @@ def _replaced(text: Any, old: Any, new: Any) -> str:
     text, old, new = _text(text), _text(old), _text(new)
     if len(text) + (text.count(old) + 1) * len(new) > _LONGEST_TEXT:
         raise TemplateFailedError("a text without end")
-    return text.replace(old, new)
+    return str(text.replace(old, new))
 
 
 def _joined(values: Any, by: Any = "") -> str:
