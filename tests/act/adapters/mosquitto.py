@@ -97,12 +97,14 @@ class Mosquitto:
 class Devices:
     """A gateway with devices behind it: announces them, does what it is told and says so.
 
-    executed: every command that arrived, (topic, payload). answers: a command's topic to a
-    function from its payload to (topic, payload) of the report, None to stay silent.
+    executed: every command that arrived, (topic, payload). quality: of service, by topic.
+    answers: a command's topic to a function from its payload to (topic, payload) of the report,
+    None to stay silent.
     """
 
     def __init__(self, port: int) -> None:
         self.executed: list[tuple[str, str]] = []
+        self.quality: dict[str, int] = {}
         self.answers: dict[str, Callable[[str], tuple[str, str] | None]] = {}
         self.announced: dict[str, str] = {}
         self._subscribed = threading.Event()
@@ -145,6 +147,7 @@ class Devices:
             return
         assert not message.retain, "a command must not be retained"
         self.executed.append((message.topic, payload))
+        self.quality[message.topic] = message.qos
         answer = self.answers.get(message.topic, lambda text: None)(payload)
         if answer is not None:
             client.publish(*answer, qos=1, retain=True)
