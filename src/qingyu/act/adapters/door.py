@@ -99,6 +99,8 @@ def serve(channel: socket.socket, addresses: Sequence[Address]) -> None:
                 raise PermissionError(errno.EPERM, "not an address of the household's file")
             with socket.create_connection((host, port), _SECONDS) as opened:
                 opened.setblocking(True)
+                # Small messages back and forth: none shall wait for another's acknowledgement.
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 socket.send_fds(channel, [f"{mark} 0".encode()], [opened.fileno()])
         except (ValueError, TypeError):
             channel.sendall(f"{mark} {errno.EINVAL} no address".encode()[:_MOST])

@@ -66,6 +66,7 @@ class _Broker:
         self._v5 = str(settings.get("protocol", "5")) == "5"
         self._home = Home(link, self._prefix)
         self._client: aiomqtt.Client | None = None
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def keep_connected(self) -> None:
         addresses: Sequence[tuple[str, int]] = self._settings["addresses"]
@@ -203,29 +204,36 @@ class _Broker:
             entry.known.get(key) == value for key, value in waiting.expected.items()
         )
         quality = 2 if quality_of(entry.device.part) else 0
-        sending = asyncio.create_task(self._publish(client, messages, quality, order.seconds))
-        try:
-            either: set[asyncio.Future[Any]] = {sending, waiting.result}
-            await asyncio.wait(
-                either,
-                timeout=until - time.monotonic(),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if waiting.result.done():
-                return self._outcome(entry, waiting, so_already)
-            if not sending.done() or sending.exception() is not None:
-                return Answer(outcome="no_answer", detail=_lost())
-            if not waiting.expected:
-                # It never reports: the broker has it, and more is not to be known.
-                self._home.assume(entry, order.wanted)
-                return Answer(outcome="done")
-            left = until - time.monotonic()
-            await asyncio.wait(
-                {waiting.result}, timeout=min(left, _ALREADY_SECONDS) if so_already else left
-            )
-        finally:
-            sending.cancel()
+        sending = asyncio.create_task(
+            self._publish(client, messages, quality, until, ask=not waiting.expected)
+        )
+        # Never cancelled: the library would not know what a late acknowledgement is about.
+        self._sending.add(sending)
+        sending.add_done_callback(self._sent)
+        either: set[asyncio.Future[Any]] = {sending, waiting.result}
+        await asyncio.wait(
+            either,
+            timeout=until - time.monotonic(),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if waiting.result.done():
+            return self._outcome(entry, waiting, so_already)
+        if not sending.done() or sending.exception() is not None:
+            return Answer(outcome="no_answer", detail=_lost())
+        if not waiting.expected:
+            # It never reports: the broker has it, and more is not to be known.
+            self._home.assume(entry, order.wanted)
+            return Answer(outcome="done")
+        left = until - time.monotonic()
+        await asyncio.wait(
+            {waiting.result}, timeout=min(left, _ALREADY_SECONDS) if so_already else left
+        )
         return self._outcome(entry, waiting, so_already)
+
+    def _sent(self, sending: asyncio.Task[None]) -> None:
+        self._sending.discard(sending)
+        if not sending.cancelled():
+            sending.exception()  # whoever waited knows; later nobody asks
 
     def _outcome(self, entry: Entry, waiting: Waiting, so_already: bool) -> Answer:
         if waiting.result.done():
@@ -245,16 +253,25 @@ class _Broker:
         return Answer(outcome="no_answer")
 
     async def _publish(
-        self, client: aiomqtt.Client, messages: list[Message], quality: int, seconds: float
+        self,
+        client: aiomqtt.Client,
+        messages: list[Message],
+        quality: int,
+        until: float,
+        *,
+        ask: bool,
     ) -> None:
-        """Until the broker has all of them. Raises MqttError."""
-        properties = None
-        if self._v5:
-            properties = Properties(PacketTypes.PUBLISH)
-            properties.MessageExpiryInterval = max(1, math.ceil(seconds))
+        """ask: wait until the broker has all of them. Raises MqttError."""
         for one in messages:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            properties = None
+            if self._v5:
+                properties = Properties(PacketTypes.PUBLISH)
+                properties.MessageExpiryInterval = max(1, math.ceil(left))
             await client.publish(one.topic, one.payload, quality, False, properties)
-        if not quality:
+        if ask and not quality:
             # Nobody acknowledges those; but a broker answers in the order it reads.
             await self._subscribe(client, {f"{self._prefix}/qingyu": 0})
 
