@@ -125,7 +125,7 @@ class Entity(Named):
         return None
 
 
-ADAPTERS = ("mqtt", "home_assistant")
+ADAPTERS = ("mqtt", "home_assistant", "mcp")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -215,6 +215,28 @@ def test_it_reaches_the_written_addresses_and_no_others(
         assert ways["file"] == 13  # EACCES
 
 
+def test_asyncio_goes_through_the_door_as_well(start: Start, listeners: list[int]) -> None:
+    allowed, other = listeners
+    body = """
+    found = []
+    for port in (settings["addresses"][0][1], settings["other"]):
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            found.append((await reader.read(3)).decode())
+            writer.close()
+        except OSError as error:
+            found.append(error.errno)
+    loop = asyncio.get_running_loop()
+    found.append([one[4] for one in await loop.getaddrinfo("broker.example", 1883)])
+    link.send({"type": "found", "found": found})
+    await asyncio.Event().wait()
+    """
+    _, messages = start(body, ("127.0.0.1", allowed), other=other)
+    until(lambda: bool(said(messages, "found")))
+    # A name is nothing to look up in here: the door does, if it is on its list.
+    assert said(messages, "found")[0]["found"] == ["yes", 1, [["broker.example", 1883]]]
+
+
 def test_without_the_seal_those_ways_are_open(listeners: list[int]) -> None:
     """The control: what a probe cannot do in the open proves nothing."""
     for port in listeners:

@@ -162,6 +162,7 @@ class Runner:
                 "adapter": self.connection.adapter,
                 "settings": self._settings,
                 "addresses": [list(one) for one in self.connection.addresses],
+                "named": sorted(self.connection.devices),
             }
         )
         with self._lock:

@@ -16,11 +16,15 @@ import importlib
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from qingyu.act.adapters import door
 from qingyu.act.adapters.link import Link, Run
 from qingyu.serve import seal
+
+_CERTIFICATES = ("/etc/ssl", "/etc/ca-certificates", "/usr/share/ca-certificates", "/etc/pki/tls")
+"""Whom to believe that they are who they say, for connections with TLS."""
 
 
 def connect_through(channel: socket.socket) -> None:
@@ -34,6 +38,25 @@ def connect_through(channel: socket.socket) -> None:
         return connection
 
     socket.create_connection = create_connection  # type: ignore[assignment]
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose connections come from the door as well; names are looked up there."""
+
+    async def create_connection(
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+    ) -> Any:
+        if host is not None and options.get("sock") is None:
+            options["sock"] = await asyncio.to_thread(socket.create_connection, (host, port))
+            if options.get("ssl"):
+                options.setdefault("server_hostname", host)
+            for key in ("family", "proto", "flags", "local_addr", "happy_eyeballs_delay"):
+                options.pop(key, None)
+        return await super().create_connection(protocol_factory, **options)
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        family = socket.AF_INET6 if ":" in str(host) else socket.AF_INET
+        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
 
 
 def load(name: str) -> Run:
@@ -51,7 +74,8 @@ async def _run(end: socket.socket, sealed: seal.SealStatus) -> None:
     start = await link.receive()
     assert start["type"] == "start", start
     link.send({"type": "sealed", "status": sealed.as_dict()})
-    settings: Mapping[str, Any] = {**start["settings"], "addresses": start["addresses"]}
+    given = {key: start[key] for key in ("addresses", "named")}
+    settings: Mapping[str, Any] = {**start["settings"], **given}
     work = asyncio.ensure_future(load(start["adapter"])(link, settings))
     listening = asyncio.ensure_future(link.serve())
     done, waiting = await asyncio.wait({work, listening}, return_when=asyncio.FIRST_COMPLETED)
@@ -66,10 +90,11 @@ async def _run(end: socket.socket, sealed: seal.SealStatus) -> None:
 def main() -> None:
     """Raises whatever the adapter raises."""
     end, channel = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    seal.prepare()
+    seal.prepare(read=[Path(one) for one in _CERTIFICATES])
     sealed = seal.seal()
     connect_through(channel)
-    asyncio.run(_run(end, sealed))
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(_run(end, sealed))
 
 
 if __name__ == "__main__":
