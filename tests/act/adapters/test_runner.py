@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import textwrap
 import threading
@@ -276,3 +277,58 @@ def test_everything_ends_with_the_assistant(start: Start) -> None:
     assert process is not None
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+ASSISTANT = """
+import sys, time
+from qingyu.act.adapters.runner import Runner
+from qingyu.act.world import Connection
+messages = []
+runner = Runner(Connection(adapter="mine.lamp"), on_message=messages.append)
+runner.start()
+while not any(one["type"] == "settled" for one in messages):
+    time.sleep(0.01)
+print(runner.process, runner._door.process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_nothing_is_left_of_an_assistant_that_was_killed(start: Start) -> None:
+    runner, _ = start(LAMP)  # writes the adapter
+    runner.close()
+    with subprocess.Popen(
+        [sys.executable, "-c", ASSISTANT], stdout=subprocess.PIPE, text=True
+    ) as assistant:
+        assert assistant.stdout is not None
+        numbers = [int(one) for one in assistant.stdout.readline().split()]
+        assistant.kill()
+    assert len(numbers) == 2
+
+    def gone() -> bool:
+        return not any(_runs(one) for one in numbers)
+
+    until(gone)
+
+
+def _runs(process: int) -> bool:
+    """A zombie that nobody has waited for yet does not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def test_it_cannot_take_the_machines_memory(start: Start) -> None:
+    body = """
+    try:
+        kept = bytearray(1 << 30)
+        result = "taken"
+    except MemoryError:
+        result = "refused"
+    link.send({"type": "memory", "result": result})
+    await asyncio.Event().wait()
+    """
+    _, messages = start(body)
+    until(lambda: bool(said(messages, "memory")))
+    assert said(messages, "memory")[0]["result"] == "refused"

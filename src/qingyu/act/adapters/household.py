@@ -105,9 +105,14 @@ class Household:
         self._closed = threading.Event()
         self._news: queue.SimpleQueue[Changes | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._adapters = [
-            _Adapter(place, one, self._take) for place, one in enumerate(world.connections)
-        ]
+        self._adapters: list[_Adapter] = []
+        try:
+            for place, one in enumerate(world.connections):
+                self._adapters.append(_Adapter(place, one, self._take))
+        except WorldError:
+            for adapter in self._adapters:
+                adapter.runner.close()
+            raise
         self._simulator.listen(self._news.put)
 
     @property

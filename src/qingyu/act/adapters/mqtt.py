@@ -29,6 +29,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -49,6 +50,8 @@ _ALREADY_SECONDS = 1.0
 _QUIET_SECONDS = 0.5
 """No discovery message for so long, right after connecting: these were all."""
 _TOPICS_AT_ONCE = 50
+_MOST_BYTES = 1 << 18
+"""The longest message taken; a picture from a camera is none that anybody acts on."""
 
 
 async def run(link: Link, settings: Mapping[str, Any]) -> None:
@@ -93,11 +96,13 @@ class _Broker:
         """One connection, until it breaks. Raises MqttError, OSError."""
         async with self._new_client(host, port) as client:
             topics = [f"{self._prefix}/+/+/config", f"{self._prefix}/+/+/+/config"]
-            await self._subscribe(client, dict.fromkeys(topics, 1))
+            known = self._home.wanted
+            await self._subscribe(client, {**dict.fromkeys(topics, 1), **known})
+            # Not before: what a device that is known answers has to be heard.
             self._client = client
             self._link.connected(True)
             tasks = [
-                asyncio.create_task(self._follow(client)),
+                asyncio.create_task(self._follow(client, set(known))),
                 asyncio.create_task(self._tell_when_settled()),
             ]
             try:
@@ -127,12 +132,21 @@ class _Broker:
             identifier=f"qingyu-{random.getrandbits(64):016x}",
             protocol=aiomqtt.ProtocolVersion.V5 if self._v5 else aiomqtt.ProtocolVersion.V311,
             clean_session=None if self._v5 else True,
-            clean_start=True if self._v5 else 3,
+            clean_start=True if self._v5 else MQTT_CLEAN_START_FIRST_ONLY,
+            properties=self._bounds(),
             keepalive=_KEEPALIVE_SECONDS,
             timeout=_SECONDS,
             tls_context=context,
             max_queued_incoming_messages=100_000,
         )
+
+    def _bounds(self) -> Properties | None:
+        """What a broker is asked not to exceed."""
+        if not self._v5:
+            return None
+        properties = Properties(PacketTypes.CONNECT)
+        properties.MaximumPacketSize = _MOST_BYTES
+        return properties
 
     async def _subscribe(self, client: aiomqtt.Client, topics: Mapping[str, int]) -> None:
         every = list(topics.items())
@@ -143,9 +157,8 @@ class _Broker:
             else:
                 await client.subscribe(some)
 
-    async def _follow(self, client: aiomqtt.Client) -> None:
+    async def _follow(self, client: aiomqtt.Client, heard: set[str]) -> None:
         """Listens to the topics of the devices that are there, as they come and go."""
-        heard: set[str] = set()
         with contextlib.suppress(aiomqtt.MqttError):  # the loop of messages says so as well
             while True:
                 wanted = self._home.wanted

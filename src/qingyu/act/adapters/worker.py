@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import resource
 import socket
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from qingyu.serve import seal
 
 _CERTIFICATES = ("/etc/ssl", "/etc/ca-certificates", "/usr/share/ca-certificates", "/etc/pki/tls")
 """Whom to believe that they are who they say, for connections with TLS."""
+_MOST_MEMORY = 1 << 29
+"""Bytes. Whoever is at the other end of a connection cannot take the machine's."""
 
 
 def connect_through(channel: socket.socket) -> None:
@@ -90,6 +93,8 @@ async def _run(end: socket.socket, sealed: seal.SealStatus) -> None:
 def main() -> None:
     """Raises whatever the adapter raises."""
     end, channel = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    with contextlib.suppress(OSError, ValueError):  # not everywhere
+        resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
     seal.prepare(read=[Path(one) for one in _CERTIFICATES])
     sealed = seal.seal()
     connect_through(channel)
