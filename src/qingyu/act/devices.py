@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from qingyu.act.calls import Call
 from qingyu.act.state import Changes, State
@@ -61,4 +61,13 @@ class Devices(Protocol):
 
     def close(self) -> None:
         """Let go of connections and threads; nothing is carried out afterwards."""
+        ...
+
+
+@runtime_checkable
+class Hearsay(Protocol):
+    """What an adapter also has whose devices may not have said yet how they are."""
+
+    def heard(self, entity: str) -> bool:
+        """Whether the state of a device came from it; until then it is a guess."""
         ...

@@ -108,6 +108,7 @@ def _write(file: Path, state: State) -> None:
     new = file.with_name(f"{file.name}.{os.getpid()}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new.touch(mode=0o600)
         new.write_text(json.dumps(state.as_json(), ensure_ascii=False), encoding="utf-8")
         os.replace(new, file)
     except OSError as error:

@@ -10,6 +10,7 @@ import pytest
 
 from qingyu.act.adapters.household import Household, fitted, joined
 from qingyu.act.calls import Call
+from qingyu.act.devices import Devices, Hearsay
 from qingyu.act.guard import check
 from qingyu.act.state import Changes
 from qingyu.act.world import World
@@ -155,6 +156,11 @@ def test_a_scene_that_is_kept_elsewhere_can_be_started(home: Household) -> None:
     call = Call("activate", "scene.film")
     assert check(home.world, home.state(), call).outcome == "fine"
     assert home.carry_out(call).outcome == "failed"  # says this adapter
+
+
+def test_it_is_what_the_assistant_expects(home: Household) -> None:
+    devices: Devices = home
+    assert isinstance(devices, Hearsay)
 
 
 def test_the_status_is_for_people_and_pages(home: Household) -> None:

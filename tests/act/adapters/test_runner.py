@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from qingyu import text
 from qingyu.act.adapters.link import Order
 from qingyu.act.adapters.runner import Runner
 from qingyu.act.world import Connection
@@ -32,8 +33,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     paths = [str(home.parent), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
 
-    def go(body: str, *addresses: tuple[str, int], **settings: Any) -> Any:
+    def go(body: str, *addresses: tuple[str, int], before: str = "", **settings: Any) -> Any:
         (home / "lamp.py").write_text(
+            f"{before}\n"
             "import asyncio, os, socket, time\n"
             "from qingyu.act.adapters.link import Answer\n"
             "async def run(link, settings):\n" + textwrap.indent(textwrap.dedent(body), "    "),
@@ -277,6 +279,22 @@ def test_everything_ends_with_the_assistant(start: Start) -> None:
     assert process is not None
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_what_is_not_installed_is_said_and_not_tried_again(start: Start) -> None:
+    text.use("zh")  # in the language of the assistant
+    runner, messages = start("pass", before="import nowhere_to_be_found")
+    until(lambda: bool(said(messages, "connected")))
+    assert said(messages, "connected") == [
+        {
+            "type": "connected",
+            "now": False,
+            "detail": "未安装 nowhere_to_be_found；请运行 pip install 'qingyu[home]'",
+        }
+    ]
+    order = Order(entity="light.lamp", action="turn_on", seconds=5)
+    assert runner.call(order).outcome == "failed"
+    assert runner.starts == 1
 
 
 ASSISTANT = """

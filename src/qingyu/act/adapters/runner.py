@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from qingyu.act.adapters.link import Answer, Order
 from qingyu.act.adapters.wire import Message, Wire, WireError
 from qingyu.act.world import Connection
 from qingyu.errors import WorldError
-from qingyu.text import pick
+from qingyu.text import language, pick
 
 _LOG = logging.getLogger(__name__)
 _PING_SECONDS = 5.0
@@ -153,6 +154,7 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
+                env={**os.environ, "QINGYU_LANG": language()},
             )
         self.starts += 1
         self._heard = time.monotonic()

@@ -23,6 +23,7 @@ from typing import Any
 from qingyu.act.adapters import door
 from qingyu.act.adapters.link import Link, Run
 from qingyu.serve import seal
+from qingyu.text import pick
 
 _CERTIFICATES = ("/etc/ssl", "/etc/ca-certificates", "/usr/share/ca-certificates", "/etc/pki/tls")
 """Whom to believe that they are who they say, for connections with TLS."""
@@ -79,7 +80,20 @@ async def _run(end: socket.socket, sealed: seal.SealStatus) -> None:
     link.send({"type": "sealed", "status": sealed.as_dict()})
     given = {key: start[key] for key in ("addresses", "named")}
     settings: Mapping[str, Any] = {**start["settings"], **given}
-    work = asyncio.ensure_future(load(start["adapter"])(link, settings))
+    try:
+        run = load(start["adapter"])
+    except ModuleNotFoundError as error:
+        # To be started anew helps nobody; so this stays, and says why.
+        link.connected(
+            False,
+            pick(
+                f"{error.name} is not installed; pip install 'qingyu[home]'",
+                f"未安装 {error.name}；请运行 pip install 'qingyu[home]'",
+            ),
+        )
+        await link.serve()
+        return
+    work = asyncio.ensure_future(run(link, settings))
     listening = asyncio.ensure_future(link.serve())
     done, waiting = await asyncio.wait({work, listening}, return_when=asyncio.FIRST_COMPLETED)
     for one in waiting:
