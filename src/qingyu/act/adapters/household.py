@@ -5,10 +5,10 @@
     household.world                             # with the devices there are now
     household.carry_out(Call("turn_on", "light.desk"))
 
-An implementation of `qingyu.act.devices.Devices` and `Hearsay`. What the file itself describes (timers, lists, a
-simulated lamp) is done by the simulator; each device that was found, by the adapter that found
-it. Nothing an adapter says is taken on trust: descriptions and values are checked as a household's
-file is, and what does not fit is left out.
+An implementation of `qingyu.act.devices.Devices` and `Hearsay`. What the file itself describes
+(timers, lists, a simulated lamp) is done by the simulator; each device that was found, by the
+adapter that found it. Nothing an adapter says is taken on trust: descriptions and values are
+checked as a household's file is, and what does not fit is left out.
 """
 
 from __future__ import annotations

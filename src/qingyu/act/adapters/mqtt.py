@@ -35,9 +35,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from qingyu.act.adapters.link import Answer, Link, Order
-from qingyu.act.adapters.mqtt_device import Message
+from qingyu.act.adapters.mqtt_device import NOTHING, Message
 from qingyu.act.adapters.mqtt_home import LOST, Entry, Home, Waiting, quality_of
-from qingyu.act.adapters.mqtt_template import TemplateFailedError
 from qingyu.text import pick
 
 _LOG = logging.getLogger(__name__)
@@ -195,7 +194,7 @@ class _Broker:
             try:
                 messages = entry.device.messages(order)
                 expected = entry.device.expected(order)
-            except (TemplateFailedError, LookupError, TypeError, ValueError) as error:
+            except NOTHING as error:
                 return _failed(f"it cannot be told that ({error})", f"无法下达该指令（{error}）")
             if not messages:
                 return _failed("it cannot be told that", "无法下达该指令")

@@ -35,7 +35,7 @@ Encode = Callable[[Any], Any]
 """A value of the vocabulary to what a template gets as `value`, or what is sent as it is."""
 
 
-_NOTHING = (
+NOTHING = (
     TemplateFailedError,
     ArithmeticError,
     AttributeError,
@@ -122,7 +122,7 @@ class Device:
             if one == topic:
                 try:
                     found |= take(payload)
-                except _NOTHING:
+                except NOTHING:
                     _LOG.debug("%s: nothing in %r", self.entity["id"], payload[:80])
         return found
 
