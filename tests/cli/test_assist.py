@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from qingyu.cli import common, main
 from qingyu.models.store import home_folder
 from tests.cli.scripted import Install, Run
 
@@ -124,3 +126,48 @@ def test_a_household_s_name_is_no_path(cli: Run, tmp_path: Path) -> None:
     kept = home_folder() / "act"
     assert sorted(one.name for one in kept.iterdir() if one.suffix != ".sqlite") == ["_mine.json"]
     assert (kept / "_mine.json").stat().st_mode & 0o77 == 0
+
+
+ADAPTER = """
+import asyncio
+from qingyu.act.adapters.link import Answer
+
+async def run(link, settings):
+    async def do(order):
+        link.values(order.entity, order.wanted)
+        return Answer(outcome="done")
+    link.on_call(do)
+    link.entity({"id": "light.real", "names": ["真灯", "real lamp"], "state": "off"})
+    link.connected(True)
+    link.settled()
+    await asyncio.Event().wait()
+"""
+
+
+def test_real_devices(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "modules" / "bulb"
+    folder.mkdir(parents=True)
+    (folder / "house.py").write_text(ADAPTER, "utf-8")
+    paths = [str(folder.parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    file = tmp_path / "real.yaml"
+    file.write_text(
+        "name: real\nconnections: [{adapter: bulb.house, addresses: ['127.0.0.1:1']}]\n"
+    )
+    outcome = cli("assist", "--world", str(file), "打开真灯")
+    assert outcome.out == "已打开真灯。\n"
+    assert "bulb.house 127.0.0.1:1: 1 devices" in outcome.err
+
+
+def test_it_is_sealed_once_the_ways_to_its_devices_are_open(
+    cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed: list[str] = []
+    monkeypatch.setattr("qingyu.serve.seal.inherited.close_sockets", lambda: None)
+    monkeypatch.setattr(common, "lock_now", lambda: sealed.append("now"))
+    monkeypatch.setattr(common, "locks_late", False)
+    main.lock(["assist", "打开圆顶灯"])
+    assert common.locks_late
+    assert sealed == []
+    assert cli("assist", "打开圆顶灯").out == "已打开圆顶灯。\n"
+    assert sealed == ["now"]

@@ -10,6 +10,8 @@ Replies go to stdout, what changed and why to stderr. From a pipe every line is 
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +23,7 @@ from qingyu.text import pick
 
 if TYPE_CHECKING:
     from qingyu.act.assistant import Assistant, Fired
+    from qingyu.act.devices import Devices
     from qingyu.act.world import World
     from qingyu.cli.assist_commands import Commands
     from qingyu.cli.lines import LineReader
@@ -31,10 +34,11 @@ def register(app: typer.Typer) -> None:
         "assist",
         short_help=pick("Control home, phone, car and robot", "控制家居、手机、汽车与机器人"),
         help=pick(
-            "Say what shall happen, and see what changed and why. Devices are simulated; the"
-            " household is a YAML file or one that ships. /help lists what can be done meanwhile.",
-            "说出想做的事，看到改变了什么以及原因。设备为模拟；家庭由 YAML 文件描述，也有自带的。"
-            "/help 列出可用命令。",
+            "Say what shall happen, and see what changed and why. The household is a YAML file or"
+            " one that ships; its devices are simulated unless the file names real ones. /help"
+            " lists what can be done meanwhile.",
+            "说出想做的事，看到改变了什么以及原因。家庭由 YAML 文件描述，也有自带的；"
+            "除非文件中写明真实设备，设备均为模拟。/help 列出可用命令。",
         ),
     )(assist)
 
@@ -86,11 +90,11 @@ def assist(
     ] = None,
     as_json: Annotated[bool, flags.as_json()] = False,
 ) -> None:
+    from qingyu.act.adapters.household import Household
     from qingyu.act.assistant import Assistant
     from qingyu.act.chat_model import ModelChat
     from qingyu.act.database import Database
     from qingyu.act.households import open_household
-    from qingyu.act.simulator import Simulator
     from qingyu.models.store import home_folder
 
     household = open_household(world)
@@ -101,15 +105,40 @@ def assist(
     file = folder / f"{name}.json"
     if fresh:
         file.unlink(missing_ok=True)
-    with Database.open(folder / f"{name}.sqlite") as database:
-        devices = Simulator(household, file=file)
+    with (
+        Database.open(folder / f"{name}.sqlite") as database,
+        closing(open_devices(household, file)) as devices,
+    ):
         talker = None if chat is None else ModelChat(common.open_model(chat))
+        if isinstance(devices, Household):
+            household = devices.world
         with Assistant(household, devices, database, chat=talker) as assistant:
+            if isinstance(devices, Household):
+                devices.on_world(assistant.use_world)
             if text is not None:
                 catch_up(assistant, quiet=as_json)
                 one_sentence(assistant, text, area, as_json=as_json)
             else:
                 converse(assistant, area, as_json=as_json)
+
+
+def open_devices(world: World, file: Path) -> Devices:
+    """The simulator, or where the household's file names real devices the ways to those; the
+    process is sealed in between, where it is to be."""
+    from qingyu.act.adapters.household import Household
+    from qingyu.act.simulator import Simulator
+
+    devices = Household(world, file=file) if world.connections else Simulator(world, file=file)
+    if common.locks_late:
+        common.lock_now()
+    if isinstance(devices, Household):
+        devices.start()
+        devices.wait()
+        for one in devices.status():
+            where = ", ".join(f"{host}:{port}" for host, port in one.addresses)
+            found = pick(f"{one.num_devices} devices", f"{one.num_devices} 个设备")
+            common.notice(f"{one.adapter} {where}: {found if one.connected else one.detail}")
+    return devices
 
 
 def speaking_area(world: World, given: str | None) -> str:
@@ -202,8 +231,8 @@ def greet(assistant: Assistant, area: str) -> None:
     place = where.name(language()) if where is not None else pick("somewhere", "未知位置")
     common.notice(
         pick(
-            f"{world.name}: {len(world.entities)} devices, simulated; you are in: {place}",
-            f"{world.name}：{len(world.entities)} 个设备（模拟）；你在：{place}",
+            f"{world.name}: {len(world.entities)} devices; you are in: {place}",
+            f"{world.name}：{len(world.entities)} 个设备；你在：{place}",
         )
     )
     common.notice(pick("/help lists commands, Ctrl-D leaves", "/help 列出命令，Ctrl-D 退出"))

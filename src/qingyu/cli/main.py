@@ -21,6 +21,7 @@ from qingyu.cli import (
     assist,
     bench,
     chat,
+    common,
     compare,
     data,
     doctor,
@@ -62,7 +63,7 @@ VERBS = (
     doctor,
 )
 # These lock themselves when it is time, or must not be locked.
-_UNLOCKED = {"serve", "pull"}
+_UNLOCKED = {"serve", "pull", "assist"}
 
 
 class App(typer.Typer):
@@ -172,6 +173,7 @@ def lock(arguments: list[str]) -> None:
 
     close_sockets()
     words = [word for word in arguments if not word.startswith("-")][:2]
+    common.locks_late = words[:1] == ["assist"]  # after the ways to its devices are open
     # Its probes lock processes of their own, and need an open one to compare with.
     probing = words[:1] == ["doctor"] and "--network" in arguments
     asking = words[:1] == ["eval"] and any(_names_network(word) for word in arguments)
@@ -180,14 +182,7 @@ def lock(arguments: list[str]) -> None:
     fetching = words[:1] == ["data"] and "--fetch" in arguments
     outside = probing or asking or spread or fetching or words == ["models", "pull"]
     if words and words[0] not in _UNLOCKED and not outside:
-        from pathlib import Path
-
-        from qingyu.serve.seal import prepare, seal
-
-        # A person at a terminal names files as they go, so all of them stay within reach.
-        everything = [Path("/")]
-        prepare(read=everything, write=everything)
-        found = seal()
+        found = common.lock_now()
         if words[0] == "generate" and not found.sealed:
             # `chat` and `serve` say how they stand when they begin; this has no such line.
             notice(found.summary)
