@@ -46,6 +46,7 @@ from qingyu.act.mark import Marked
 from qingyu.act.resolve_pick import picked
 from qingyu.act.resolve_questions import asked
 from qingyu.act.resolve_services import (
+    MORNING,
     added,
     lists_with,
     moved,
@@ -179,6 +180,9 @@ def clause_parts(situation: Situation, clause: Clause) -> Understood:
         return ()
     if isinstance(mark.value, Found) and mark.value.when is not None:
         return tuple(_delayed(one, mark.value.when, mark.value.days) for one in parts)
+    if isinstance(mark.value, Found) and mark.value.day is not None:
+        moment = datetime.datetime.combine(mark.value.day, MORNING)
+        return tuple(_delayed(one, When(base="moment", moment=moment), "once") for one in parts)
     if isinstance(mark.value, int | float):
         when = When(base="said", seconds=round(mark.value))
         return tuple(_delayed(one, when, "once") for one in parts)
