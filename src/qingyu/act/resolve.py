@@ -58,6 +58,7 @@ from qingyu.act.situation import Situation, Targets
 from qingyu.act.state import State
 from qingyu.act.times import Found
 from qingyu.act.understood import (
+    NOTHING,
     Absent,
     Clock,
     Do,
@@ -113,7 +114,7 @@ def resolve(
     *,
     speaker: str,
     now: datetime.datetime,
-    focus: Focus = Focus(),  # noqa: B008
+    focus: Focus = NOTHING,
 ) -> Understood:
     """What a form means. speaker: id of the area where the person is, "" if unknown. now: local
     time without a zone."""
