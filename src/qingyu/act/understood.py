@@ -21,8 +21,8 @@ from qingyu.act.when import When
 from qingyu.act.world import Scalar
 
 __all__ = [
-    "NOTHING", "Absent", "Agenda", "Clock", "Do", "Focus", "No", "Part", "Question", "Talk", "Teach", "Unable",
-    "Understood", "Undo", "Which", "Yes",
+    "NOTHING", "Absent", "Agenda", "Clock", "Do", "Focus", "No", "Part", "Question", "Talk",
+    "Teach", "Unable", "Understood", "Undo", "Which", "Yes",
 ]  # fmt: skip
 
 
