@@ -110,6 +110,7 @@ def test_which_devices(world: World, form: str, calls: str) -> None:
     ("form", "call"),
     [
         ("set <light:小白> value <percent:30%>", "brightness=30"),
+        ("set <light:小白> value <time:at five>", "brightness=5"),
         ("set <light:小白> brightness half", "brightness=50"),
         ("set <light:小白> brightness max", "brightness=100"),
         ("set <light:小白> brightness min", "brightness=1"),
@@ -323,6 +324,8 @@ def test_later(world: World) -> None:
     assert means(world, "when <time:每天早上七点> : off light") == (
         Do((off,), parse_when("07:00"), "daily"),
     )
+    (day,) = means(world, "when <day:明天> : off light")
+    assert day == Do((off,), parse_when("2026-11-27 09:00"))
     now, later = means(world, "on fan ; when <time:日落> : off light")
     assert now == Do((Call("turn_on", "fan.round"),))
     assert later == Do((off,), parse_when("sunset"))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from qingyu.act.calls import Call
 from qingyu.act.form_words import WISHES
 from qingyu.act.guard import check
 from qingyu.act.state import State, initial
-from qingyu.act.understood import Do, Unable
+from qingyu.act.understood import Do, Unable, Which
 from qingyu.act.wish_words import PURPOSES, SCENES
 from qingyu.act.wishes import WAYS
 from qingyu.act.world import World
@@ -183,6 +184,18 @@ def test_a_heater_is_no_air_conditioner(home: World) -> None:
         (part,) = means(home, form, speaker="lounge")
         assert isinstance(part, Do)
         assert [one.entity for one in part.calls] == devices
+
+
+def test_asked_back_where_nobody_knows_the_room(home: World) -> None:
+    for speaker in ("", "yard"):
+        (part,) = means(home, "wish cold", speaker=speaker)
+        assert isinstance(part, Which)
+        assert part.candidates == ("climate.lounge", "climate.bed")
+        (bed,) = part.again(("climate.bed",))
+        assert bed == Do((Call("set", "climate.bed", {"mode": "heat"}),))
+    (lights,) = means(home, "wish dark", speaker="")
+    assert isinstance(lights, Which)
+    assert means(home, "wish dark", speaker="yard") == (Unable(words="dark"),)
 
 
 def test_going_to_bed_and_out(home: World) -> None:

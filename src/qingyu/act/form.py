@@ -66,7 +66,8 @@ __all__ = ["Form", "parse_form"]
 
 _TOKEN = re.compile(r'"[^"]*"|[^ "]+')
 ADDED = TIMES | {"number"}
-VALUE_MARKS = NUMBERS | OPTIONS | {"duration"}
+VALUE_MARKS = NUMBERS | OPTIONS | {"duration", "time"}
+"""A time, for "volume at five" may have been taken for one."""
 REMOVED = TEXTS | TIMES | {"number"}
 SERVED = {
     "call": {"contact"},
@@ -227,7 +228,7 @@ class _Reader:
         when = None
         if self.next == "when":
             self.take()
-            when = self.mark({"time", "duration"}, pick("a time", "时间"))
+            when = self.mark(TIMES, pick("a time", "时间"))
             self.word((":",), ":")
         return Clause(self.body(), when)
 

@@ -98,7 +98,7 @@ class _Rules:
         return lines
 
     def _when(self) -> str:
-        times = self._pointers({"time", "duration"})
+        times = self._pointers(TIMES)
         return f'"when" ({times}) " : " body' if times else ""
 
     def _clauses(

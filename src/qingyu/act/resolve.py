@@ -46,6 +46,7 @@ from qingyu.act.mark import Marked
 from qingyu.act.resolve_pick import picked
 from qingyu.act.resolve_questions import asked
 from qingyu.act.resolve_services import (
+    MORNING,
     added,
     lists_with,
     moved,
@@ -57,6 +58,7 @@ from qingyu.act.situation import Situation, Targets
 from qingyu.act.state import State
 from qingyu.act.times import Found
 from qingyu.act.understood import (
+    NOTHING,
     Absent,
     Clock,
     Do,
@@ -112,7 +114,7 @@ def resolve(
     *,
     speaker: str,
     now: datetime.datetime,
-    focus: Focus = Focus(),  # noqa: B008
+    focus: Focus = NOTHING,
 ) -> Understood:
     """What a form means. speaker: id of the area where the person is, "" if unknown. now: local
     time without a zone."""
@@ -179,6 +181,9 @@ def clause_parts(situation: Situation, clause: Clause) -> Understood:
         return ()
     if isinstance(mark.value, Found) and mark.value.when is not None:
         return tuple(_delayed(one, mark.value.when, mark.value.days) for one in parts)
+    if isinstance(mark.value, Found) and mark.value.day is not None:
+        moment = datetime.datetime.combine(mark.value.day, MORNING)
+        return tuple(_delayed(one, When(base="moment", moment=moment), "once") for one in parts)
     if isinstance(mark.value, int | float):
         when = When(base="said", seconds=round(mark.value))
         return tuple(_delayed(one, when, "once") for one in parts)

@@ -27,7 +27,8 @@ _VERBS = {"call": ("dialer", "call", "contact"), "launch": ("app", "open", "app"
           "navigate": ("navigator", "navigate", "place"), "go": ("robot", "go_to", "place"),
           "follow": ("robot", "follow", "target")}  # fmt: skip
 """Domain, action and parameter of the verbs that take one thing."""
-_MORNING = datetime.time(9)
+MORNING = datetime.time(9)
+"""When it is to be on a day of which no time was said."""
 Matching = Callable[[Record], bool]
 
 
@@ -94,7 +95,7 @@ def moment(situation: Situation, marks: list[Mark]) -> datetime.datetime | None:
         assert time.when is not None
         return _due(situation, time.when)
     if days:
-        return datetime.datetime.combine(days[0], _MORNING)
+        return datetime.datetime.combine(days[0], MORNING)
     for one in marks:
         if one.type == "duration" and isinstance(one.value, int | float):
             return situation.now + datetime.timedelta(seconds=float(one.value))

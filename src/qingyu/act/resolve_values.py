@@ -99,7 +99,7 @@ def _bare(entity: Entity) -> str | None:
 
 
 def _by_mark(situation: Situation, entity: Entity, pointer: Pointer) -> str | None:
-    mark = situation.mark(pointer)
+    mark = situation.value(pointer)
     if mark is None:
         return None
     if isinstance(mark.value, int | float):
@@ -131,7 +131,7 @@ def _argument(
     if name is None:
         return None
     attribute, key = _attribute(entity, name)
-    mark = situation.mark(value) if isinstance(value, Pointer) else None
+    mark = situation.value(value) if isinstance(value, Pointer) else None
     if isinstance(value, Pointer) and mark is None:
         return None
     if attribute.numeric:
@@ -147,7 +147,7 @@ def _argument(
 def _option(situation: Situation, entity: Entity, attribute: Attribute, value: Value) -> str | None:
     """The option that words mean; the words themselves where there is none, for the guard."""
     options = situation.world.options_of(entity, attribute)
-    mark = situation.mark(value) if isinstance(value, Pointer) else None
+    mark = situation.value(value) if isinstance(value, Pointer) else None
     if mark is not None and isinstance(mark.value, int | float):
         place = int(mark.value) - 1
         ladder = [one for one in (*_FANS, *options) if one in options]

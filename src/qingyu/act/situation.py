@@ -23,6 +23,7 @@ from qingyu.act.form_terms import Pointer, Quote, Scope, Value, Who
 from qingyu.act.mark import Mark, Marked
 from qingyu.act.parameters import PARAMETERS
 from qingyu.act.state import State
+from qingyu.act.times import Found
 from qingyu.act.understood import Absent, Focus
 from qingyu.act.world import Entity, World
 
@@ -79,6 +80,16 @@ class Situation:
         """None where the sentence has no such mark: a model may still write one by mistake."""
         mark = self.marked.mark(pointer.number)
         return mark if mark is not None and mark.type == pointer.type else None
+
+    def value(self, pointer: Pointer) -> Mark | None:
+        """The mark of a value: a whole hour is a number here ("volume at five")."""
+        mark = self.mark(pointer)
+        if mark is None or not isinstance(mark.value, Found):
+            return mark
+        hours = [one for one in mark.value.readings if not one.minute]
+        if not hours or mark.value.day or mark.value.days != "once":
+            return None
+        return replace(mark, type="number", value=hours[0].hour or 12)
 
     def words(self, what: Pointer | Quote | Value | None) -> str:
         """What was said, in its own words."""

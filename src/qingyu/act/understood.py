@@ -21,8 +21,8 @@ from qingyu.act.when import When
 from qingyu.act.world import Scalar
 
 __all__ = [
-    "Absent", "Agenda", "Clock", "Do", "Focus", "No", "Part", "Question", "Talk", "Teach", "Unable",
-    "Understood", "Undo", "Which", "Yes",
+    "NOTHING", "Absent", "Agenda", "Clock", "Do", "Focus", "No", "Part", "Question", "Talk",
+    "Teach", "Unable", "Understood", "Undo", "Which", "Yes",
 ]  # fmt: skip
 
 
@@ -155,3 +155,7 @@ class Focus:
         if not ids:
             return Focus(self.ids, self.key, self.calls, which)
         return Focus(tuple(dict.fromkeys(ids)), key, tuple(calls), which)
+
+
+NOTHING = Focus()
+"""Before anything was said."""

@@ -14,16 +14,20 @@ from collections.abc import Callable, Iterable
 from qingyu.act.calls import Call
 from qingyu.act.class_words import narrowed
 from qingyu.act.classes import SWITCHED, members
-from qingyu.act.form_terms import Wish
+from qingyu.act.form_terms import Who, Wish
 from qingyu.act.resolve_values import adjusting, switch
 from qingyu.act.situation import Situation
-from qingyu.act.understood import Do, Unable, Understood
+from qingyu.act.understood import Do, Unable, Understood, Which
 from qingyu.act.values import tidy
 from qingyu.act.wish_words import MAIN_LIGHT, PURPOSES, SCENES, is_called, suits
 from qingyu.act.world import Entity
 
 DEGREES = 2
 """How much warmer or cooler somebody wants it who is cold or hot, °C."""
+_ASKED_BACK = {
+    "cold": "climate", "hot": "climate", "dark": "light", "bright": "light", "private": "curtain",
+    "view": "curtain", "glare": "curtain", "stuffy": "window", "dry": "humidifier",
+}  # fmt: skip
 Way = Callable[["Wishes"], list[Call]]
 
 
@@ -34,6 +38,9 @@ def wished(situation: Situation, form: Wish) -> Understood:
         calls = way(wishes)
         if calls:
             return (Do(tuple(calls)),)
+    candidates = wishes.elsewhere()
+    if not situation.forced and len(candidates) > 1:
+        return (Which(candidates, lambda ids: wished(situation.chosen(ids), form)),)
     return (Unable(words=form.word),)
 
 
@@ -46,8 +53,8 @@ class Wishes:
         self.world, self.state = situation.world, situation.state
         self.word, self.text = form.word, situation.marked.text
         self.areas = situation.areas(form.at) or ((situation.speaker,) if situation.speaker else ())
-        found = situation.targets(form.who, form.word) if form.who else None
-        self.named = found.entities if found else ()
+        who = form.who or (Who("everything") if situation.forced else None)
+        self.named = situation.targets(who, form.word).entities if who else ()
 
     def near(self, name: str, *, only: bool = True) -> tuple[Entity, ...]:
         """The devices of a class: named, in the areas, or (only, or nobody knows where the person
@@ -57,6 +64,14 @@ class Wishes:
             return tuple(one for one in some if any(one.id == other.id for other in self.named))
         there = tuple(one for one in some if one.area in self.areas)
         return there or (some if (only or not self.areas) and len(some) == 1 else ())
+
+    def elsewhere(self) -> tuple[str, ...]:
+        """The ids of what could grant it in other rooms: for the person to say which, where nobody
+        knows the room, or is cold or hot in one without a heating."""
+        name = _ASKED_BACK.get(self.word, "")
+        if self.named or (self.areas and (name != "climate" or self.near(name, only=False))):
+            return ()
+        return tuple(one.id for one in members(self.world, name))
 
     def now(self, entity: Entity, key: str = "state") -> object:
         return self.state.get(entity.id, key)
@@ -344,7 +359,7 @@ def _purpose_here(wishes: Wishes) -> list[Call]:
     """The same in this room only: another room's heater warms nobody."""
     words = PURPOSES[wishes.word]
     found = [one for one in wishes.called(words, "switch", "light", "fan")
-             if one.area in wishes.areas or not wishes.areas]  # fmt: skip
+             if one.area in wishes.areas or len(wishes.world.areas) < 2]  # fmt: skip
     return wishes.on(found[:1])
 
 
