@@ -46,7 +46,7 @@ format: $(VENV)/.dev ## rewrite the sources as `make check` wants them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev model ## run the benchmarks behind the README's figures (not those of half an hour and more: soak, agreement, evaluation)
+bench: $(VENV)/.dev model broker ## run the benchmarks behind the README's figures (not those of half an hour and more: soak, agreement, evaluation)
 	@for script in $(filter-out benchmarks/soak.py benchmarks/agreement.py benchmarks/evaluation.py,$(wildcard benchmarks/[a-z]*.py)); do \
 		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 

@@ -160,3 +160,23 @@ def devices(port: int) -> Iterator[Devices]:
         yield one
     finally:
         one.close()
+
+
+def lamp(gateway: Devices, name: str, **more: Any) -> None:
+    """A lamp with brightness that speaks JSON and does what it is told."""
+    gateway.announce(
+        f"homeassistant/light/{name}/config",
+        {
+            "schema": "json", "~": f"dev/{name}", "cmd_t": f"cmd/{name}", "stat_t": "~/state",
+            "brightness": True, "uniq_id": name, "name": None,
+            "dev": {"ids": [name], "name": f"{name} lamp"}, **more,
+        },
+    )  # fmt: skip
+    now: dict[str, Any] = {"state": "OFF", "brightness": 255}
+    gateway.say(f"dev/{name}/state", now)
+
+    def answer(payload: str) -> tuple[str, str]:
+        now.update(json.loads(payload))
+        return f"dev/{name}/state", json.dumps(now)
+
+    gateway.answers[f"cmd/{name}"] = answer

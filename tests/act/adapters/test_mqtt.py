@@ -14,7 +14,7 @@ from qingyu.act.adapters.household import Household
 from qingyu.act.calls import Call
 from qingyu.act.devices import Report
 from qingyu.act.world_file import make_world
-from tests.act.adapters.mosquitto import Devices, Mosquitto, devices, until
+from tests.act.adapters.mosquitto import Devices, Mosquitto, devices, lamp, until
 
 NUM_EACH = 50
 ROOMS = ("客厅", "书房", "厨房", "Attic")
@@ -56,26 +56,6 @@ def start(broker: Mosquitto) -> Iterator[Start]:
     yield go
     for one in running:
         one.close()
-
-
-def lamp(gateway: Devices, name: str, **more: Any) -> None:
-    """A lamp with brightness that speaks JSON and does what it is told."""
-    gateway.announce(
-        f"homeassistant/light/{name}/config",
-        {
-            "schema": "json", "~": f"dev/{name}", "cmd_t": f"cmd/{name}", "stat_t": "~/state",
-            "brightness": True, "uniq_id": name, "name": None,
-            "dev": {"ids": [name], "name": f"{name} lamp"}, **more,
-        },
-    )  # fmt: skip
-    now: dict[str, Any] = {"state": "OFF", "brightness": 255}
-    gateway.say(f"dev/{name}/state", now)
-
-    def answer(payload: str) -> tuple[str, str]:
-        now.update(json.loads(payload))
-        return f"dev/{name}/state", json.dumps(now)
-
-    gateway.answers[f"cmd/{name}"] = answer
 
 
 def switch(gateway: Devices, name: str, **more: Any) -> None:
