@@ -317,6 +317,9 @@ def test_a_routine(start: Start) -> None:
     answer = talk("我出门啦")
     assert answer.path == "rule"
     assert talk.changed == {"light.den_reading": {"state": "off"}}
+    assert talk("忘掉我出门啦").text.startswith("已忘记")
+    assert talk("我出门啦").steps == ()
+    assert talk.assistant.memory.list() == ()
 
 
 def test_it_is_what_was_just_talked_about(start: Start) -> None:

@@ -305,6 +305,7 @@ class Turn:
             self.facts.append(Said(str(error)))
             return
         self.facts.append(Learned(learned))
+        self.taught = True
 
     def _entered_for(self, call: Call) -> Entered | None:
         """None where the journal cannot be written, and the call must be done all the same."""
