@@ -169,6 +169,7 @@ def test_what_can_be_done_of_a_list_is_done_and_the_rest_explained(start: Start)
         ("第二个", ["light.nook_reading"]),
         ("两个都要", ["light.den_reading", "light.nook_reading"]),
         ("没事了", []),
+        ("好的", []),
         ("打开案板灯", ["light.galley"]),
     ],
 )
@@ -515,3 +516,12 @@ def test_a_text_that_is_no_sentence(start: Start) -> None:
     assert talk("停" * 100_000).text == "这句话太长了，请说短一些。"
     talk("是")
     assert talk.changed == {}
+
+
+def test_yes_is_no_answer_to_which_one(start: Start) -> None:
+    talk = start(speaker="galley")
+    asked = talk("关掉看书灯")
+    again = talk("好的")
+    assert again.text == asked.text
+    talk("起居间的")
+    assert talk.changed == {"light.den_reading": {"state": "off"}}

@@ -200,7 +200,10 @@ class Assistant:
         if not picked or (
             begins_as_order(text) and self._is_other(text, speaker, which.candidates, now)
         ):
-            return None
+            if not decided:
+                return None
+            heard = Heard((which, *waiting.rest), "rule")  # "yes" is no answer to "which one"
+            return self._answer(self._turn(text, dialogue, heard), heard, dialogue, begun)
         heard = Heard((*waiting.rest, *which.again(picked)), "rule")
         return self._answer(self._turn(text, dialogue, heard), heard, dialogue, begun)
 
