@@ -35,7 +35,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0, what: str = "") -> None:
+def until(condition: Callable[[], bool], seconds: float = 30.0, what: str = "") -> None:
     """Wait for something that another process or thread brings about."""
     end = time.monotonic() + seconds
     while not condition():

@@ -160,10 +160,10 @@ def home(there: StandIn, tmp_path: Path) -> Iterator[Household]:
                 ],
             }
         ),
-        seconds=1.5,
+        seconds=3,
     )
     household.start()
-    assert household.wait(20)
+    assert household.wait(30)
     yield household
     household.close()
 

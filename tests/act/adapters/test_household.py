@@ -74,7 +74,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Household]
     file.write_text(FILE, "utf-8")
     household = Household(read_world(file))
     household.start()
-    assert household.wait(20)
+    assert household.wait(30)
     yield household
     household.close()
 

@@ -47,7 +47,7 @@ class StandIn:
         async def call(_: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
             self.called.append((params.name, dict(params.arguments or {})))
             if self.slow:
-                await asyncio.sleep(3)
+                await asyncio.sleep(5)
             content = [types.TextContent(type="text", text=f"{params.name} done")]
             return types.CallToolResult(content=content, is_error=params.name == "bell")
 
@@ -81,9 +81,9 @@ def home(there: StandIn) -> Iterator[Household]:
         "settings": {"arguments.order_tea": '{"cups": 2, "kind": "green"}'},
         "devices": {"scene.reset": {"names": ["重置"]}},
     }
-    household = Household(make_world({"name": "x", "connections": [connection]}), seconds=2)
+    household = Household(make_world({"name": "x", "connections": [connection]}), seconds=3)
     household.start()
-    assert household.wait(20), household.status()
+    assert household.wait(30), household.status()
     yield household
     household.close()
 
