@@ -12,14 +12,15 @@ spelling.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from qingyu.act.fast_text import simplified
 
 _HANZI = r"\u3007\u3400-\u4dbf\u4e00-\u9fff"
 # Chinese is taken by the run, other languages by the word; all that is neither is dropped.
 _PIECES = re.compile(rf"[{_HANZI}]+|[^\W_{_HANZI}]+(?:\.\d+)?")
-_INSIDE_WORDS = re.compile(r"(?<=[^\W\d_])['’`´-](?=[^\W\d_])")
+_INSIDE_WORDS = re.compile(r"(?<=[^\W\d_])['’`´](?=[^\W\d_])")
 _RUN = re.compile(rf"[{_HANZI}]")
 
 _ZH_COURTESY = (
@@ -28,7 +29,7 @@ _ZH_COURTESY = (
     "帮个忙", "帮帮忙", "帮我一下", "帮我", "帮忙", "帮咱", "帮俺", "给我", "给咱", "给俺", "替我", "为我",
     "请你", "请您", "请", "你好", "您好", "不好意思", "可不可以", "可以不可以", "能不能", "能否",
     "行不行", "好不好", "可以吗", "可以么", "行吗", "行么", "好吗", "好么", "成吗", "好嘛", "行嘛",
-    "你能", "您能", "你可以", "您可以", "你给", "您给", "你快", "我想要", "我想让你", "我想", "我要你",
+    "你能不能", "您能不能", "你可不可以", "您可不可以", "你能否", "您能否", "你能", "您能", "你可以", "您可以", "你给", "您给", "你快", "我想要", "我想让你", "我想", "我要你",
     "我要", "我需要", "我希望",
 )  # fmt: skip
 _ZH_FILLERS = (
@@ -47,31 +48,43 @@ _ZH_WORDS = (
     "阿姨", "阿里", "阿婆", "哈密", "哈尔滨", "呢子", "吧台", "酒吧", "网吧", "巴士",
 )  # fmt: skip
 
-_EN_FILLERS = (
+_EN_COURTESY = (
     "could you please", "can you please", "would you please", "will you please", "would you mind",
     "do you mind", "could you", "can you", "would you", "will you", "can i", "could i", "can we",
     "i would like you to", "i would like to", "id like you to", "id like to", "i want you to",
-    "i want to", "i need you to", "i need to",
-    "i said", "i mean", "you know", "go ahead and", "be a dear and", "be so kind as to",
-    "do me a favour and", "do me a favor and", "if you could", "if you would", "if you can",
-    "if possible", "if you dont mind", "thank you very much", "thank you so much", "thank you",
-    "thanks a lot", "many thanks", "thanks", "thx", "ta", "cheers", "for me", "for us", "right now",
-    "right away", "at once", "straight away", "please", "pls", "plz", "kindly", "maybe", "perhaps",
-    "just", "quickly", "actually", "basically", "hey there", "hey", "hi there", "hi", "hello",
-    "yo", "oi", "ok", "okay", "alright", "all right", "um", "umm", "uh", "uhh", "uhm", "uh huh",
-    "er", "err", "erm", "hm", "hmm", "hmmm", "mm", "mhm", "ah", "ahh", "oh", "ooh", "eh", "huh",
-    "well", "so", "now", "then", "yeah", "mate", "love", "dear", "lets see", "let me see",
-    "the", "a", "an",
+    "i want to", "i need you to", "i need to", "go ahead and", "be a dear and",
+    "be so kind as to", "do me a favour and", "do me a favor and", "if you could", "if you would",
+    "if you can", "if possible", "if you dont mind", "thank you very much", "thank you so much",
+    "thank you", "thanks a lot", "many thanks", "thanks", "thx", "ta", "cheers", "for me", "for us",
+    "please", "pls", "plz", "kindly", "hey there", "hey", "hi there", "hi", "hello", "yo", "oi",
+    "mate", "love", "dear",
 )  # fmt: skip
-_EN = re.compile(
-    r"\b(?:" + "|".join(sorted(map(re.escape, _EN_FILLERS), key=len, reverse=True)) + r")\b"
+_EN_FILLERS = (
+    "i said", "i mean", "you know", "lets see", "let me see", "right now", "right away", "at once",
+    "straight away", "maybe", "perhaps", "just", "quickly", "actually", "basically", "ok", "okay",
+    "alright", "all right", "um", "umm", "uh", "uhh", "uhm", "uh huh", "er", "err", "erm", "hm",
+    "hmm", "hmmm", "mm", "mhm", "ah", "ahh", "oh", "ooh", "eh", "huh", "well", "so", "now", "then",
+    "yeah", "the", "a", "an",
+)  # fmt: skip
+
+
+def _any_of(words: Iterable[str], form: str) -> re.Pattern[str]:
+    """Any of some words, the longest first."""
+    longest = sorted(map(re.escape, words), key=len, reverse=True)
+    return re.compile(form.format("|".join(longest)))
+
+
+# What is taken first, and what besides where something is left.
+_STAGES = tuple(
+    (_any_of(chinese, "{}"), _any_of(english, r"\b(?:{})\b"))
+    for chinese, english in (
+        (_ZH_FILLERS, _EN_FILLERS),
+        ((*_ZH_FILLERS, *_ZH_COURTESY), (*_EN_FILLERS, *_EN_COURTESY)),
+    )
 )
-_ZH = re.compile(
-    "|".join(sorted(map(re.escape, (*_ZH_COURTESY, *_ZH_FILLERS)), key=len, reverse=True))
-)
-_ZH_END = re.compile(
-    f"({'|'.join(sorted(_ZH_WORDS, key=len, reverse=True))})|[{_ZH_PARTICLES}]"
-)
+_ZH_LOOSE = _any_of(_ZH_WORDS, f"({{}})|[{_ZH_PARTICLES}]")
+# 可以帮我开灯吗 asks for a light, not whether one can.
+_ZH_ASKED = re.compile(r"^(.*?)(?:你|您)?(?:可以|能)((?:帮|替|给|请).*?)[吗么]?$")
 
 
 def unmarked(text: str) -> str:
@@ -83,21 +96,19 @@ def unmarked(text: str) -> str:
 def bare(text: str) -> str:
     """`unmarked`, and without fillers, particles and courtesy, in Chinese and English."""
     pieces = _pieces(text)
-    while True:
-        shorter = _shortened(pieces)
-        if shorter == pieces:
-            return " ".join(pieces)
-        if not shorter:
-            # Nothing but courtesy: it is what was said.
-            return " ".join(pieces)
-        pieces = shorter
+    for chinese, english in _STAGES:
+        shorter = _shortened(pieces, chinese, english)
+        # Nothing but courtesy: it is what was said.
+        while shorter and shorter != pieces:
+            pieces = shorter
+            shorter = _shortened(pieces, chinese, english)
+    return " ".join(pieces)
 
 
 def _pieces(text: str) -> list[str]:
     """Words, and runs of Chinese as long as they go: marks and spaces between make no new one."""
-    text = _INSIDE_WORDS.sub("", simplified(text).casefold())
     pieces: list[str] = []
-    for piece in _PIECES.findall(text):
+    for piece in _PIECES.findall(_INSIDE_WORDS.sub("", simplified(text).casefold())):
         if pieces and _RUN.match(piece) and _RUN.match(pieces[-1]):
             pieces[-1] += piece
         else:
@@ -105,20 +116,19 @@ def _pieces(text: str) -> list[str]:
     return pieces
 
 
-def _shortened(pieces: Sequence[str]) -> list[str]:
-    chinese = [_without_chinese(one) if _RUN.match(one) else one for one in pieces]
-    shorter: list[str] = []
-    words: list[str] = []
-    for piece in (*chinese, None):
-        if piece is not None and not _RUN.match(piece or "x"):
-            words.append(piece)
-            continue
-        shorter += _EN.sub(" ", " ".join(words)).split()
-        words = []
-        if piece:
-            shorter.append(piece)
-    return _pieces(" ".join(shorter))
+def _shortened(
+    pieces: Sequence[str], chinese: re.Pattern[str], english: re.Pattern[str]
+) -> list[str]:
+    """Once without what the patterns find."""
+    parts: list[str] = []
+    for is_run, group in groupby(pieces, key=lambda one: bool(_RUN.match(one))):
+        if is_run:
+            parts += (_without_chinese(one, chinese) for one in group)
+        else:
+            parts.append(english.sub(" ", " ".join(group)))
+    return _pieces(" ".join(parts))
 
 
-def _without_chinese(run: str) -> str:
-    return _ZH_END.sub(lambda found: found[1] or "", _ZH.sub("", run))
+def _without_chinese(run: str, pattern: re.Pattern[str]) -> str:
+    run = pattern.sub("", _ZH_ASKED.sub(r"\1\2", run))
+    return _ZH_LOOSE.sub(lambda found: found[1] or "", run)
