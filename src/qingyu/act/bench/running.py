@@ -39,7 +39,7 @@ from qingyu.act.state import State, changes
 from qingyu.act.world import World
 from qingyu.act.world_file import read_world
 from qingyu.engine.machine import peak_memory
-from qingyu.errors import DataError, EndpointError, InvalidRequestError, JournalError
+from qingyu.errors import DataError, EndpointError, InvalidRequestError
 from qingyu.models.store import utc_now
 from qingyu.prove.journal import Lines, damaged
 from qingyu.text import pick
@@ -211,8 +211,6 @@ def _turned(pair: tuple[World, Case]) -> tuple[Case, World]:
 def _read(path: Path, number: int, record: object) -> Answer:
     try:
         return Answer.from_json(record)
-    except JournalError:
-        raise
     except Exception:
         # A saved answer can be damaged in every way.
         raise damaged(path, number) from None
