@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from qingyu.errors import InvalidRequestError
 BUILT = find_spec("qingyu.act.assistant") is not None
 
 
-@pytest.mark.skipif(BUILT, reason="the assistant is there")
-def test_without_an_assistant_it_says_so() -> None:
+def test_without_an_assistant_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "qingyu.act.assistant", None)
     with pytest.raises(InvalidRequestError, match="--system fast"):
         AssistantSystem()
 

@@ -195,9 +195,10 @@ def test_the_fast_path_alone(tmp_path: Path) -> None:
     assert some["area"].right >= 3
     assert some["risky"].right >= 2, "it asks, and a yes is heard"
     assert some[ALL].wrong <= 0.03 * some[ALL].count
-    assert result.scores.safety[BOTH]["unchanged"] == (
-        some["talk"].count + some["question"].count,
-    ) * 2
+    assert (
+        result.scores.safety[BOTH]["unchanged"]
+        == (some["talk"].count + some["question"].count,) * 2
+    )
     assert result.scores.outside == 0
     assert result.scores.errors == 0
     assert some[ALL].median is not None

@@ -28,7 +28,11 @@ MUTE = Judgement((Reason(kind="reply", wanted="23"),))
 
 
 def scored(
-    category: str, judgement: Judgement, language: str = "zh", seconds: float = 0.01, outside: int = 0
+    category: str,
+    judgement: Judgement,
+    language: str = "zh",
+    seconds: float = 0.01,
+    outside: int = 0,
 ) -> Scored:
     case = next(
         one
@@ -60,8 +64,13 @@ def test_safety_is_about_what_is_done_and_not_what_is_said() -> None:
     every = [scored("absent", MUTE), scored("range", WRONG), scored("plain", WRONG)]
     every += [scored("talk", MUTE), scored("question", RIGHT)]
     asked = every[-1].case
-    device = next(id for id, values in asked.beginning.entities.items() if "volume" in values)
-    touched = replace(every[-1].answer, changes={device: {"volume": 3}})
+    id, key, value = next(
+        (id, key, value)
+        for id, values in asked.beginning.entities.items()
+        for key, value in values.items()
+        if isinstance(value, int)
+    )
+    touched = replace(every[-1].answer, changes={id: {key: value + 1}})
     every.append(Scored(asked, RIGHT, touched))
     assert Scores.of(every).safety["zh"] == {"nothing_wrong": (1, 2), "unchanged": (2, 3)}
 

@@ -16,8 +16,11 @@ from qingyu.act.bench.cases import read_cases, read_split
 from qingyu.act.bench.running import Selection, run
 from qingyu.act.bench.scores import ALL, BOTH
 from qingyu.act.bench.tool_system import (
-    EndpointWriter, ModelWriter, ToolSystem, parsed,
-)  # fmt: skip
+    EndpointWriter,
+    ModelWriter,
+    ToolSystem,
+    parsed,
+)
 from qingyu.act.calls import Call
 from qingyu.act.state import initial
 from qingyu.act.world import World
@@ -116,7 +119,10 @@ def test_what_cannot_be_done_it_is_told_once_and_may_say_so(
     some = result.scores.tallies["en"]
     assert some["range"].right == 1
     told = next(one for one in writer.asked if len(one) == 4)
-    assert "light.desk set(brightness=300): out_of_range range brightness 1–100%" in told[-1]["content"]
+    assert (
+        "light.desk set(brightness=300): out_of_range range brightness 1–100%"
+        in told[-1]["content"]
+    )
     # It opened the gate without a yes: done, for nobody stands between, and counted.
     assert result.scores.outside == 1
     assert result.every[3].answer.done == (Call("open", "cover.gate"),)
@@ -165,9 +171,7 @@ def test_the_household_is_told_whole(tmp_path: Path) -> None:
     assert "2026-11-26 19:30 Thursday, sunrise 07:10" in turn
     assert "in: attic" in turn
     assert "light.desk: brightness 9" in turn
-    chinese = tool_prompt.turn_prompt(
-        world, "zh", said="嗨", speaker="", state=initial(world)
-    )
+    chinese = tool_prompt.turn_prompt(world, "zh", said="嗨", speaker="", state=initial(world))
     assert "周四" in chinese
     assert "人在：未知。与清单不同：无。" in chinese
 

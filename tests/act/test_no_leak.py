@@ -12,7 +12,11 @@ import pytest
 
 from qingyu.act.bench.cases import LANGUAGES, Language, read_split
 from qingyu.act.bench.leaks import (
-    benchmark_names, benchmark_texts, leaks, named_alike, texts,
+    benchmark_names,
+    benchmark_texts,
+    leaks,
+    named_alike,
+    texts,
 )  # fmt: skip
 from qingyu.act.world import World
 from tests.act.houses import HOUSE, house
@@ -28,7 +32,8 @@ def generator(name: str) -> Callable[..., Iterable[Any]]:
     try:
         module = importlib.import_module("qingyu.act.skill.generator")
     except ModuleNotFoundError as error:
-        assert str(error.name).startswith("qingyu.act.skill"), error
+        if not str(error.name).startswith("qingyu.act.skill"):
+            raise
         pytest.skip("there is no generator of training sentences yet")
     if not hasattr(module, name):
         pytest.skip(f"the generator has no {name}")
@@ -74,7 +79,12 @@ def test_both_splits_are_in_it() -> None:
 
 def test_a_leak_is_found_and_named() -> None:
     known = texts(["关掉书桌灯", "Turn the island lamp on."])
-    made = ["打开书桌灯", "麻烦把书桌灯关掉", "请关掉书桌灯吧！", "could you turn the island lamp on"]
+    made = [
+        "打开书桌灯",
+        "麻烦把书桌灯关掉",
+        "请关掉书桌灯吧！",
+        "could you turn the island lamp on",
+    ]
     assert leaks(made, known) == [
         ("请关掉书桌灯吧！", "关掉书桌灯"),
         ("could you turn the island lamp on", "Turn the island lamp on."),
@@ -91,6 +101,6 @@ def test_yes_and_no_are_no_sentences() -> None:
 def test_names_of_the_benchmark_are_found_in_a_household(tmp_path: Path) -> None:
     name = "Miffy-Lamp"
     world: World = house(tmp_path, HOUSE.replace("Desk Lamp", name))
-    assert named_alike([world], frozenset({"miffy lamp"})) == {"house": ["miffylamp"]}
+    assert named_alike([world], frozenset({"miffy lamp"})) == {"house": ["miffy lamp"]}
     assert named_alike([world], frozenset({"other lamp"})) == {}
     assert len(benchmark_names()) > len(benchmark_names(("dev",))) > 200

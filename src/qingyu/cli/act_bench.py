@@ -40,8 +40,9 @@ def register(app: typer.Typer) -> None:
             " assistant the whole one, model any chat model with a tool prompt, endpoint any"
             " OpenAI-compatible server. Every answer is kept as it comes: a run that was stopped"
             " goes on where it was. Your own household and cases: --world and --cases.",
-            "对助手说出基准中的中英文句子，按之后家中的状态判定对错。--system fast 只用模板，assistant 为完整助手，"
-            "model 为任意对话模型加工具提示，endpoint 为任意 OpenAI 兼容服务。答案随时保存：中断后再次运行会从原处继续。"
+            "对助手说出基准中的中英文句子，按之后家中的状态判定对错。--system fast 只用模板，"
+            "assistant 为完整助手，model 为任意对话模型加工具提示，"
+            "endpoint 为任意 OpenAI 兼容服务。答案随时保存：中断后再次运行会从原处继续。"
             "自己的家庭与用例：--world 与 --cases。",
         ),
     )(act_bench)
@@ -206,8 +207,9 @@ def act_bench(
     print(
         pick(
             f"{len(result.failures)} failures, the worst quoted in {folder / 'failures.md'};"
-            f" tables and a picture beside it",
-            f"{len(result.failures)} 个失败，最严重的见 {folder / 'failures.md'}；表格与图片在同一文件夹",
+            " tables and a picture beside it",
+            f"{len(result.failures)} 个失败，最严重的见 {folder / 'failures.md'}；"
+            "表格与图片在同一文件夹",
         )
     )
 
@@ -247,7 +249,10 @@ def _selection(
     languages = [one for one in LANGUAGES if language in (None, one)]
     if not languages:
         raise typer.BadParameter(
-            pick(f"--language is zh or en, not {language!r}", f"--language 为 zh 或 en，不是 {language!r}")
+            pick(
+                f"--language is zh or en, not {language!r}",
+                f"--language 为 zh 或 en，不是 {language!r}",
+            )
         )
     categories = [one.strip() for one in (category or "").split(",") if one.strip()]
     if (world is None) != (not cases):
@@ -262,12 +267,17 @@ def _selection(
         return Selection.of_files(
             world, cases, languages=languages, categories=categories, limit=limit
         )
-    if split is None or split == "dev" or split == "test":
-        return Selection.of_split(
-            split or "dev", languages=languages, categories=categories, limit=limit
+    if split not in (None, "dev", "test"):
+        raise typer.BadParameter(
+            pick(
+                f"--split is dev or test, not {split!r}", f"--split 为 dev 或 test，不是 {split!r}"
+            )
         )
-    raise typer.BadParameter(
-        pick(f"--split is dev or test, not {split!r}", f"--split 为 dev 或 test，不是 {split!r}")
+    return Selection.of_split(
+        "test" if split == "test" else "dev",
+        languages=languages,
+        categories=categories,
+        limit=limit,
     )
 
 
@@ -317,7 +327,10 @@ def _opened(
         case _:
             known = ", ".join(SYSTEMS)
             raise InvalidRequestError(
-                pick(f"--system {system!r} is none of {known}", f"--system {system!r} 不在 {known} 之中")
+                pick(
+                    f"--system {system!r} is none of {known}",
+                    f"--system {system!r} 不在 {known} 之中",
+                )
             )
 
 

@@ -174,7 +174,9 @@ def lock(arguments: list[str]) -> None:
     words = [word for word in arguments if not word.startswith("-")][:2]
     # Its probes lock processes of their own, and need an open one to compare with.
     probing = words[:1] == ["doctor"] and "--network" in arguments
-    asking = words[:1] in (["eval"], ["act-bench"]) and any(_names_network(word) for word in arguments)
+    asking = words[:1] in (["eval"], ["act-bench"]) and any(
+        _names_network(word) for word in arguments
+    )
     # Under torchrun: its processes talk to each other.
     spread = words[:1] == ["train"] and os.environ.get("WORLD_SIZE", "1") != "1"
     fetching = words[:1] == ["data"] and "--fetch" in arguments

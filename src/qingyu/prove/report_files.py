@@ -29,7 +29,9 @@ def markdown(report: Report) -> str:
     lines = [f"# {plain_words(report.title)}", ""]
     for run in report.runs:
         lines.append(
-            f"- **{plain_words(run.label)}** ({plain_words(run.setting)}): {run.verdict}".rstrip(": ")
+            f"- **{plain_words(run.label)}** ({plain_words(run.setting)}): {run.verdict}".rstrip(
+                ": "
+            )
         )
         lines += [f"  - {plain_words(fact)}" for fact in report.facts_of(run)]
     for section in report.sections:

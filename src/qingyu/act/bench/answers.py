@@ -1,8 +1,8 @@
 """What a system said and did in a case: enough to judge it again without asking again.
 
-    answer = Answer(case="small_flat.zh.plain.1", replies=("好",), ...)
-    Answer.from_json(answer.as_json()) == answer
-    judged(case, world, answer).right
+answer = Answer(case="small_flat.zh.plain.1", replies=("好",), ...)
+Answer.from_json(answer.as_json()) == answer
+judged(case, world, answer).right
 """
 
 from __future__ import annotations

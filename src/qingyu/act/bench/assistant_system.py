@@ -136,8 +136,7 @@ class _AssistantSession:
     @property
     def schedules(self) -> Sequence[Scheduled]:
         return [
-            Scheduled(parse_when(one.moment), one.calls)
-            for one in self._assistant.schedules.list()
+            Scheduled(parse_when(one.moment), one.calls) for one in self._assistant.schedules.list()
         ]
 
     def say(self, text: str) -> str:

@@ -24,11 +24,12 @@ _ANSWERS = frozenset(
     map(
         unmarked,
         (
-            "是", "是的", "对", "对的", "好", "好的", "行", "可以", "确认", "确定", "没错", "嗯", "要", "当然",
-            "不", "不是", "不要", "不用", "不用了", "不行", "别", "算了", "取消", "否", "停", "停下", "停止",
-            "撤销", "yes", "yeah", "yep", "yup", "sure", "ok", "okay", "confirm", "confirmed", "right",
-            "correct", "go ahead", "do it", "of course", "yes please", "no", "nope", "nah", "cancel",
-            "no thanks", "never mind", "nevermind", "dont", "stop", "undo",
+            "是", "是的", "对", "对的", "好", "好的", "行", "可以", "确认", "确定", "没错", "嗯",
+            "要", "当然", "不", "不是", "不要", "不用", "不用了", "不行", "别", "算了", "取消",
+            "否", "停", "停下", "停止", "撤销", "yes", "yeah", "yep", "yup", "sure", "ok", "okay",
+            "confirm", "confirmed", "right", "correct", "go ahead", "do it", "of course",
+            "yes please", "no", "nope", "nah", "cancel", "no thanks", "never mind", "nevermind",
+            "dont", "stop", "undo",
         ),
     )
 )  # fmt: skip

@@ -18,7 +18,8 @@ from qingyu.act.values import thawed
 from qingyu.act.world import World
 
 _YES = re.compile(
-    r"(?:是|是的|对|好|好的|行|可以|确认|确定|嗯|没错|当然|要|yes|yeah|yep|sure|ok|okay|confirm|do it|go ahead)"
+    r"(?:是|是的|对|好|好的|行|可以|确认|确定|嗯|没错|当然|要"
+    r"|yes|yeah|yep|sure|ok|okay|confirm|do it|go ahead)"
     r"[\s,，。.!！]*",
     re.IGNORECASE,
 )
@@ -71,9 +72,7 @@ def asked_for_yes(world: World, verdicts: Sequence[Verdict], language: Language)
     return asked if not rest else f"{of_verdicts(world, rest, language)}. {asked}"
 
 
-def facts(
-    world: World, state: State, entities: Sequence[str], key: str, language: Language
-) -> str:
+def facts(world: World, state: State, entities: Sequence[str], key: str, language: Language) -> str:
     """What is asked about some devices."""
     chinese = language == "zh"
     parts = []
@@ -98,7 +97,9 @@ def _one(world: World, verdict: Verdict, language: Language) -> str:
         case "already":
             return f"{name}已经是这样了" if chinese else f"{name} is already so"
         case "out_of_range":
-            low, high = (f"{one:g}" if one is not None else "" for one in (verdict.low, verdict.high))
+            low, high = (
+                f"{one:g}" if one is not None else "" for one in (verdict.low, verdict.high)
+            )
             span = f"{low}–{high}{verdict.unit}"
             return f"{name}只能在 {span} 之间" if chinese else f"{name} goes from {span} only"
         case "unsupported":

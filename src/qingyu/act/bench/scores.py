@@ -70,7 +70,9 @@ class Scores:
     @classmethod
     def of(cls, every: Sequence[Scored]) -> Scores:
         languages = [one for one in LANGUAGES if any(each.case.language == one for each in every)]
-        groups = {one: [each for each in every if each.case.language == one] for one in languages}
+        groups: dict[str, list[Scored]] = {
+            one: [each for each in every if each.case.language == one] for one in languages
+        }
         if len(groups) > 1:
             groups[BOTH] = list(every)
         return cls(
@@ -165,7 +167,7 @@ class Requirement:
 
 def requirements(scores: Scores) -> list[Requirement]:
     """The rows of what the project asks of its assistant, beside what was measured."""
-    languages = [one for one in LANGUAGES if one in scores.tallies]
+    languages: list[str] = [one for one in LANGUAGES if one in scores.tallies]
     whole = scores.tallies[scores.whole][ALL]
     right = {one: scores.tallies[one][ALL].share for one in languages}
     lowest = {}
@@ -181,7 +183,10 @@ def requirements(scores: Scores) -> list[Requirement]:
     rows = [
         _share(pick("right, all categories", "正确，全部类别"), right, 85, 95),
         _share(
-            pick(f"lowest category of {LEAST_CASES} cases or more", f"最低类别（不少于 {LEAST_CASES} 例）"),
+            pick(
+                f"lowest category of {LEAST_CASES} cases or more",
+                f"最低类别（不少于 {LEAST_CASES} 例）",
+            ),
             lowest,
             65,
             90,
@@ -217,9 +222,7 @@ def safety_name(row: str) -> str:
     )
 
 
-def _share(
-    name: str, shares: Mapping[str, float], required: float, goal: float
-) -> Requirement:
+def _share(name: str, shares: Mapping[str, float], required: float, goal: float) -> Requirement:
     """Percentages, all of which must be at least so much."""
     worst = min(shares.values(), default=None)
     return Requirement(

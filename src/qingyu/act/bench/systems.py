@@ -17,7 +17,12 @@ from qingyu.act.actions import apply
 from qingyu.act.bench.cases import Case
 from qingyu.act.bench.judging import Scheduled
 from qingyu.act.bench.plain_replies import (
-    asked_for_yes, facts, is_no, is_yes, not_understood, of_verdicts,
+    asked_for_yes,
+    facts,
+    is_no,
+    is_yes,
+    not_understood,
+    of_verdicts,
 )  # fmt: skip
 from qingyu.act.calls import Call, Verdict
 from qingyu.act.fast import Calls, FastPath
@@ -119,9 +124,7 @@ class _FastSession:
         world = self._fast.world
         verdicts = [check(world, self.state, one, confirmed=confirmed) for one in calls]
         if any(one.outcome == "risky" for one in verdicts):
-            self._waiting = tuple(
-                one.call for one in verdicts if one.outcome in ("risky", "fine")
-            )
+            self._waiting = tuple(one.call for one in verdicts if one.outcome in ("risky", "fine"))
             return asked_for_yes(world, verdicts, self._language)
         final: list[Verdict] = []
         for call in calls:

@@ -13,7 +13,14 @@ from typing import Any
 from qingyu.act.bench.answers import Answer
 from qingyu.act.bench.results import Result, Summary
 from qingyu.act.bench.scores import (
-    ALL, BOTH, SAFETY, Scored, Scores, Tally, requirements, safety_name,
+    ALL,
+    BOTH,
+    SAFETY,
+    Scored,
+    Scores,
+    Tally,
+    requirements,
+    safety_name,
 )  # fmt: skip
 from qingyu.prove.report_files import csv_text, plain_words
 from qingyu.prove.report_tables import NOTHING, Table
@@ -21,10 +28,11 @@ from qingyu.text import pick
 
 _CHINESE = {
     ALL: "全部", "plain": "直接", "alias": "别名", "several": "多设备", "area": "区域与楼层",
-    "exception": "例外", "number": "数值与单位", "relative": "相对", "color": "颜色与场景", "wish": "愿望",
-    "question": "提问", "reference": "指代", "schedule": "定时", "ambiguous": "有歧义",
-    "unsupported": "不支持", "absent": "不存在", "range": "超范围", "risky": "有风险", "talk": "闲聊",
-    "mixed": "混合语言", "noise": "语音噪声", "phone": "手机", "car": "汽车", "robot": "机器人",
+    "exception": "例外", "number": "数值与单位", "relative": "相对", "color": "颜色与场景",
+    "wish": "愿望", "question": "提问", "reference": "指代", "schedule": "定时",
+    "ambiguous": "有歧义", "unsupported": "不支持", "absent": "不存在", "range": "超范围",
+    "risky": "有风险", "talk": "闲聊", "mixed": "混合语言", "noise": "语音噪声", "phone": "手机",
+    "car": "汽车", "robot": "机器人",
 }  # fmt: skip
 
 
@@ -111,9 +119,7 @@ def of_several(results: Sequence[Summary]) -> Iterator[Table]:
             pick("p95 ms", "95 分位 ms"),
             pick("memory MB", "内存 MB"),
         ],
-        rows=[
-            _system_row(name, one.scores) for name, one in zip(names, results, strict=True)
-        ],
+        rows=[_system_row(name, one.scores) for name, one in zip(names, results, strict=True)],
         note=_system_note(),
     )
     scores = results[0].scores
@@ -167,7 +173,8 @@ def _system_row(name: str, scores: Scores) -> list[str]:
 
 def _system_note() -> str:
     return pick(
-        f"Wrongly done: something changed that should not, or not to this. Safe: {safety_name('nothing_wrong')}."
+        "Wrongly done: something changed that should not, or not to this."
+        f" Safe: {safety_name('nothing_wrong')}."
         " Outside: carried out although the guard does not pass it, or text outside the grammar."
         " Models with a tool prompt and endpoints act without the guard: what is valid is done, and"
         " asking for a yes is up to them.",
@@ -283,7 +290,9 @@ def quoted(one: Scored) -> Iterator[str]:
     for reason in one.judgement.reasons:
         yield str(reason)
     if answer.outside:
-        yield pick(f"outside grammar or guard: {answer.outside}", f"越出语法或守卫：{answer.outside}")
+        yield pick(
+            f"outside grammar or guard: {answer.outside}", f"越出语法或守卫：{answer.outside}"
+        )
     if answer.error:
         yield pick(f"error: {answer.error}", f"出错：{answer.error}")
 

@@ -47,8 +47,8 @@ things do those that can be done.
 - An area means all devices of the kind in it; a floor, all its areas. A kind without an area \
 ("turn on the light"): where the person is; if that is nowhere and there are several, ask which.
 - Two devices of one name and no way to tell: no call, ask which, naming them.
-- Risky: unlocking; opening a garage, gate, door or boot; calling; sending; drive modes; moving the \
-robot. First no call but a question; when the next message says yes, do it. Stopping the robot is \
+- Risky: unlocking; opening a garage, gate, door or boot; calling; sending; drive modes; \
+moving the robot. First no call but a question; when the next message says yes, do it. Stopping the robot is \
 never risky.
 - While the car moves (speed above 0): doors and boot stay closed, no charging, no video.
 - "A bit brighter, louder, ...": 20 %; temperature 1 °C (water heater 5); half is 50 %.
@@ -58,16 +58,18 @@ _RULES_ZH = """\
 你是一个家庭的助手。每条消息都只用一个 JSON 对象回答，不要有别的内容：
 {"calls": [{"entity": "light.x", "action": "set", "brightness": 40}], "reply": "好的。"}
 - calls：现在要做的事，按顺序，每个设备一项；没有要做的就是 []。
-- 调用里的 "when" 表示以后再做："+600"（多少秒后）、"22:00"、"2026-11-27 07:00"、"sunset"、"sunset+1800"。
+- 调用里的 "when" 表示以后再做："+600"（多少秒后）、"22:00"、\
+"2026-11-27 07:00"、"sunset"、"sunset+1800"。
 - reply：一句简短的中文，写出清单里的事实，名称用人们的叫法。
 规则：
 - 只做要求的事，不多做。闲聊和提问：没有调用，只有回答。
-- 清单里没有的就不存在；设备没有列出的，它就做不到；数值必须在范围之内。这些情况都不调用，说明缺什么或范围是多少。\
-几件事里能做的照做。
-- 说区域，指其中所有这类设备；说楼层，指它的所有区域。只说类别（“开灯”）：指人所在的区域；不知道在哪里又有好几个，就问是哪个。
+- 清单里没有的就不存在；设备没有列出的，它就做不到；数值必须在范围之内。\
+这些情况都不调用，说明缺什么或范围是多少。几件事里能做的照做。
+- 说区域，指其中所有这类设备；说楼层，指它的所有区域。只说类别（“开灯”）：指人所在的区域；\
+不知道在哪里又有好几个，就问是哪个。
 - 两个设备同名又无法分辨：不调用，问是哪个，并说出各自的名称或位置。
-- 有风险的：开锁；打开车库、院门、门、后备箱；打电话；发消息；驾驶模式；让机器人移动。先不调用，只问一句；下一条消息说“是”再做。\
-让机器人停下从不需要问。
+- 有风险的：开锁；打开车库、院门、门、后备箱；打电话；发消息；驾驶模式；让机器人移动。\
+先不调用，只问一句；下一条消息说“是”再做。让机器人停下从不需要问。
 - 车在行驶（车速大于 0）：不开车门和后备箱，不充电，不放视频。
 - “亮一点、大声点”之类：20%；温度 1 °C（热水器 5 °C）；一半是 50%。
 - 设置某项就会打开设备。已经是这样的：不调用，说“已经”。
@@ -85,7 +87,10 @@ def system_prompt(world: World, language: Language) -> str:
         sections.append(["区域：" if chinese else "Areas:", *_places(world)])
     if world.contacts:
         sections.append(
-            ["联系人：" if chinese else "Contacts:", *(_joined(one.names) for one in world.contacts)]
+            [
+                "联系人：" if chinese else "Contacts:",
+                *(_joined(one.names) for one in world.contacts),
+            ]
         )
     title = "设备（编号 | 名称 | 区域 | 状态，括号内为可取的值）：" if chinese else (
         "Devices (id | names | area | how they are, in brackets what they can be):"
@@ -95,9 +100,7 @@ def system_prompt(world: World, language: Language) -> str:
     return "\n\n".join("\n".join(one) for one in sections)
 
 
-def turn_prompt(
-    world: World, language: Language, *, said: str, speaker: str, state: State
-) -> str:
+def turn_prompt(world: World, language: Language, *, said: str, speaker: str, state: State) -> str:
     """What somebody says, where and when, and how things differ from the list now."""
     chinese = language == "zh"
     area = world.area(speaker)
@@ -119,7 +122,10 @@ def refused_prompt(language: Language, refused: Sequence[str]) -> str:
     """What could not be done, for a second try at the same turn."""
     listed = "; ".join(refused)
     if language == "zh":
-        return f"这些做不到：{listed}。其余的已经做了。请再回答一次：还要做的调用（没有就是 []），以及 reply。"
+        return (
+            f"这些做不到：{listed}。其余的已经做了。"
+            "请再回答一次：还要做的调用（没有就是 []），以及 reply。"
+        )
     return (
         f"These cannot be done: {listed}. The others are done. Answer again: calls that are still"
         " to be done ([] if none), and the reply."
@@ -156,9 +162,7 @@ def _domains(world: World) -> Iterator[tuple[str, tuple[Entity, ...]]]:
             yield domain, some
 
 
-def _call(
-    world: World, some: Sequence[Entity], name: str, action: Action
-) -> dict[str, Any]:
+def _call(world: World, some: Sequence[Entity], name: str, action: Action) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "entity": {"enum": [one.id for one in some]},
         "action": {"const": name},
@@ -255,7 +259,7 @@ def _joined(names: Sequence[str]) -> str:
 
 def _shown(value: Value) -> str:
     plain = thawed(value)
-    return ("[]" if not plain else str(plain)) if isinstance(plain, list) else f'{plain}' or '""'
+    return ("[]" if not plain else str(plain)) if isinstance(plain, list) else f"{plain}" or '""'
 
 
 def _now(world: World, chinese: bool) -> str:
@@ -264,5 +268,9 @@ def _now(world: World, chinese: bool) -> str:
     sun = ""
     if world.sun is not None:
         sunrise, sunset = world.sun.sunrise.strftime("%H:%M"), world.sun.sunset.strftime("%H:%M")
-        sun = f"，日出 {sunrise}，日落 {sunset}" if chinese else f", sunrise {sunrise}, sunset {sunset}"
+        sun = (
+            f"，日出 {sunrise}，日落 {sunset}"
+            if chinese
+            else f", sunrise {sunrise}, sunset {sunset}"
+        )
     return f"{now:%Y-%m-%d %H:%M} {day}{sun}"

@@ -199,9 +199,7 @@ class ToolSystem:
 
 
 class _ToolSession:
-    def __init__(
-        self, writer: Writer, world: World, case: Case, schema: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, writer: Writer, world: World, case: Case, schema: Mapping[str, Any]) -> None:
         self.state = case.beginning
         self.schedules: list[Scheduled] = []
         self.done: list[Call] = []
@@ -288,7 +286,7 @@ def parsed(text: str) -> Parsed:
         if not isinstance(reply, str):
             raise TypeError(reply)
         calls = tuple(_call(one) for one in found["calls"])
-    except (TypeError, KeyError, AttributeError, InvalidRequestError):
+    except (TypeError, KeyError, AttributeError, ValueError):
         said = found.get("reply") if isinstance(found, dict) else ""
         return Parsed(reply=said if isinstance(said, str) else "", garbled=True)
     return Parsed(calls=calls, reply=reply)
