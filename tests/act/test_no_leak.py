@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,46 +12,52 @@ from qingyu.act.bench.cases import LANGUAGES, Language, read_split
 from qingyu.act.bench.leaks import (
     benchmark_names,
     benchmark_texts,
+    is_device_name,
     leaks,
     named_alike,
     texts,
+    untested,
 )  # fmt: skip
 from qingyu.act.world import World
 from tests.act.houses import HOUSE, house
 
-SENTENCES = 20_000
+EXAMPLES = 5_000
 """Of each language and seed: some seconds."""
-WORLDS = 200
 SEEDS = (0, 20261126)
 
 
-def generator(name: str) -> Callable[..., Iterable[Any]]:
-    """A function of the generator of training sentences, where that is here already."""
+def examples(seed: int, language: Language) -> list[tuple[list[str], World]]:
+    """What the generator gives to train on, where it is here already: turns and household."""
     try:
         module = importlib.import_module("qingyu.act.skill.generator")
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("qingyu.act.skill"):
             raise
         pytest.skip("there is no generator of training sentences yet")
-    if not hasattr(module, name):
-        pytest.skip(f"the generator has no {name}")
-    found: Callable[..., Iterable[Any]] = getattr(module, name)
-    return found
+    made = itertools.islice(module.sentences(seed, language), EXAMPLES)
+    return [([turn.text for turn in one.turns], one.world) for one in made]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_sentence_of_the_benchmark_is_trained_on(language: Language, seed: int) -> None:
-    made = generator("sentences")(seed, language)
-    found = leaks(itertools.islice(made, SENTENCES))
+def test_nothing_of_the_benchmark_is_trained_on(language: Language, seed: int) -> None:
+    made = examples(seed, language)
+    found = leaks(text for turns, _ in made for text in turns)
     # Only how many: the sentences of the test split are nobody's to read here.
     assert len(found) == 0, f"{len(found)} training sentences are in the benchmark"
+    worlds = {id(world): world for _, world in made}
+    assert len(worlds) > 20
+    named = named_alike(worlds.values())
+    assert len(named) == 0, f"{len(named)} training households have a name of the benchmark"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_no_device_of_the_benchmark_is_in_a_training_household(seed: int) -> None:
-    made = itertools.islice(generator("worlds")(seed), WORLDS)
-    assert len(named_alike(made)) == 0, "a training household has a name of the benchmark"
+def test_what_is_in_the_benchmark_is_left_out() -> None:
+    tested = next(iter(benchmark_texts(("dev",)).sentences.values()))
+    made = [["一句没有的话"], ["一句没有的话", f"嗯，{tested}！"], ["yes"]]
+    assert list(untested(made, lambda one: one)) == [made[0], made[2]]
+    name = sorted(benchmark_names(("dev",)))[0]
+    assert is_device_name(f"{name.upper()}!")
+    assert not is_device_name("没有的名字")
 
 
 def test_the_benchmark_is_known_whole() -> None:

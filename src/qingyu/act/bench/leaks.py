@@ -4,6 +4,7 @@
     forbidden.says("麻烦把灯关一下")       # the turn of a case that is the same, or None
     leaks(sentences)                      # [(sentence, the case's turn), ...]
     named_alike(worlds)                   # {world: names that a benchmark's device has}
+    is_device_name("Dobby"), untested(examples, lambda one: [turn.text for turn in one.turns])
 
 A generator of training sentences leaves out what `says` finds; the leak test proves that it
 did. "Yes" and "no" in all their wordings are no sentences: whoever confirms says just that.
@@ -11,15 +12,16 @@ did. "Yes" and "no" in all their wordings are no sentences: whoever confirms say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import get_args
+from typing import TypeVar, get_args
 
 from qingyu.act.bench.cases import Split, read_split
 from qingyu.act.bench.sameness import bare, unmarked
 from qingyu.act.world import World
 
+Said = TypeVar("Said")
 _ANSWERS = frozenset(
     map(
         unmarked,
@@ -92,3 +94,16 @@ def named_alike(
     known = benchmark_names() if names is None else names
     found = {one.name: sorted(known.intersection(device_names(one))) for one in worlds}
     return {name: some for name, some in found.items() if some}
+
+
+def is_device_name(name: str) -> bool:
+    """Whether a device of the benchmark has this name, in any case and punctuation."""
+    return unmarked(name) in benchmark_names()
+
+
+def untested(said: Iterable[Said], texts_of: Callable[[Said], Iterable[str]]) -> Iterator[Said]:
+    """Those none of whose texts is in the benchmark: what may be trained on."""
+    known = benchmark_texts()
+    for one in said:
+        if all(known.says(text) is None for text in texts_of(one)):
+            yield one

@@ -48,8 +48,8 @@ things do those that can be done.
 ("turn on the light"): where the person is; if that is nowhere and there are several, ask which.
 - Two devices of one name and no way to tell: no call, ask which, naming them.
 - Risky: unlocking; opening a garage, gate, door or boot; calling; sending; drive modes; \
-moving the robot. First no call but a question; when the next message says yes, do it. Stopping the robot is \
-never risky.
+moving the robot. First no call but a question; when the next message says yes, do it. \
+Stopping the robot is never risky.
 - While the car moves (speed above 0): doors and boot stay closed, no charging, no video.
 - "A bit brighter, louder, ...": 20 %; temperature 1 °C (water heater 5); half is 50 %.
 - Setting something turns it on. What is so already: no call, say "already".
