@@ -230,6 +230,20 @@ def test_a_model_of_chance_runs_and_is_counted(tmp_path: Path, selection: Select
     assert [one.answer.notes for one in again.every] == [one.answer.notes for one in result.every]
 
 
+def test_a_broken_answer_is_not_right_even_where_nothing_is_to_be_done(
+    tmp_path: Path, selection: Selection
+) -> None:
+    system = ToolSystem(Told({"says: ": '{"calls": [{"entity": "light'}))
+    result = run(selection, system, tmp_path / "a")
+    assert result.scores.tallies["en"]["talk"].right == 0
+    assert result.scores.tallies["en"][ALL].wrong == 0
+    assert result.scores.outside == 6
+    system = ToolSystem(Told({"says: ": "I am fine"}))
+    result = run(selection, system, tmp_path / "b")
+    assert result.scores.tallies["en"]["talk"].right == 1
+    assert result.scores.outside == 6
+
+
 def test_a_prompt_that_does_not_fit_is_an_error_of_the_case(
     tmp_path: Path, selection: Selection
 ) -> None:

@@ -27,8 +27,8 @@ class Answer:
 
     changes: all that is different afterwards, also what devices only keep in mind.
     done: the calls that were carried out. outside: how many of them the guard does not pass,
-    changes no call explains, and texts outside the grammar. error: what was raised, "" for
-    nothing. memory: the most the process had until then, in bytes.
+    changes no call explains, and texts outside the grammar; garbled: these texts alone. error:
+    what was raised, "" for nothing. memory: the most the process had until then, in bytes.
     """
 
     case: str
@@ -39,6 +39,7 @@ class Answer:
     schedules: tuple[Scheduled, ...] = ()
     done: tuple[Call, ...] = ()
     outside: int = 0
+    garbled: int = 0
     error: str = ""
     memory: int = 0
 
@@ -58,6 +59,7 @@ class Answer:
             ],
             "done": [one.as_json() for one in self.done],
             "outside": self.outside,
+            "garbled": self.garbled,
             "error": self.error,
             "memory": self.memory,
         }
@@ -80,6 +82,7 @@ class Answer:
             ),
             done=tuple(map(Call.from_json, saved["done"])),
             outside=int(saved["outside"]),
+            garbled=int(saved["garbled"]),
             error=str(saved["error"]),
             memory=int(saved["memory"]),
         )

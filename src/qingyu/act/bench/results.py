@@ -73,7 +73,7 @@ class Result(Summary):
     @property
     def failures(self) -> list[Scored]:
         """What is not right, the worst first: errors, wrongly done, then by how much is amiss."""
-        wrong = [one for one in self.every if not one.judgement.right or one.answer.error]
+        wrong = [one for one in self.every if not one.right]
         return sorted(
             wrong,
             key=lambda one: (
@@ -94,7 +94,7 @@ class Result(Summary):
             "scores": self.scores.as_json(),
             "answers": [
                 {
-                    "right": one.judgement.right and not one.answer.error,
+                    "right": one.right,
                     "wrongly_done": one.judgement.wrongly_done,
                     "reasons": [str(reason) for reason in one.judgement.reasons],
                     **one.answer.as_json(),

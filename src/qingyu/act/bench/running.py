@@ -32,6 +32,7 @@ from qingyu.act.bench.cases import (
     read_split,
 )
 from qingyu.act.bench.results import Result
+from qingyu.act.bench.scores import Scored
 from qingyu.act.bench.systems import Session, System
 from qingyu.act.calls import Call, refusal
 from qingyu.act.guard import check
@@ -171,7 +172,7 @@ def run(
                 raise damaged(lines.path, number)
             answers[answer.case] = answer
         resumed = len(answers)
-        right = sum(judged(*_turned(cases[id]), one).right for id, one in answers.items())
+        right = sum(_is_right(*cases[id], one) for id, one in answers.items())
         if progress is not None:
             progress(len(answers), len(cases), right)
         for world, case in selection.pairs:
@@ -180,7 +181,7 @@ def run(
             answer = ask(world, case, system)
             lines.append([answer.as_json()])
             answers[case.id] = answer
-            right += judged(case, world, answer).right
+            right += _is_right(world, case, answer)
             if progress is not None:
                 progress(len(answers), len(cases), right)
     result = Result.of(
@@ -204,8 +205,8 @@ def forget(folder: Path) -> None:
     (folder / JOURNAL).unlink(missing_ok=True)
 
 
-def _turned(pair: tuple[World, Case]) -> tuple[Case, World]:
-    return pair[1], pair[0]
+def _is_right(world: World, case: Case, answer: Answer) -> bool:
+    return Scored(case, judged(case, world, answer), answer).right
 
 
 def _read(path: Path, number: int, record: object) -> Answer:
@@ -255,6 +256,7 @@ def ask(world: World, case: Case, system: System) -> Answer:
         schedules=tuple(session.schedules) if session is not None else (),
         done=tuple(session.done) if session is not None else (),
         outside=outside,
+        garbled=session.garbled if session is not None else 0,
         error=error,
         memory=peak_memory(),
     )

@@ -38,6 +38,13 @@ class Scored:
     judgement: Judgement
     answer: Answer
 
+    @property
+    def right(self) -> bool:
+        """Not where nothing came but an error, or a broken text, even if nothing was to be done."""
+        answer = self.answer
+        broken = answer.garbled and not answer.replies[-1]
+        return self.judgement.right and not answer.error and not broken
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
@@ -126,7 +133,7 @@ def _tally(some: Sequence[Scored]) -> Tally:
     seconds = [turn for one in some for turn in one.answer.seconds]
     return Tally(
         count=len(some),
-        right=sum(one.judgement.right and not one.answer.error for one in some),
+        right=sum(one.right for one in some),
         wrong=sum(one.judgement.wrongly_done for one in some),
         median=quantile(seconds, 0.5),
         p95=quantile(seconds, 0.95),

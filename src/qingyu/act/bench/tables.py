@@ -26,6 +26,8 @@ from qingyu.prove.report_files import csv_text, plain_words
 from qingyu.prove.report_tables import NOTHING, Table
 from qingyu.text import pick
 
+_MOST_LETTERS = 300
+"""Of a note that is quoted."""
 _CHINESE = {
     ALL: "全部", "plain": "直接", "alias": "别名", "several": "多设备", "area": "区域与楼层",
     "exception": "例外", "number": "数值与单位", "relative": "相对", "color": "颜色与场景",
@@ -238,7 +240,7 @@ def answers_csv(result: Result) -> str:
             one.case.id,
             one.case.language,
             one.case.category,
-            int(one.judgement.right and not one.answer.error),
+            int(one.right),
             int(one.judgement.wrongly_done),
             one.answer.outside,
             " | ".join(one.case.say),
@@ -279,7 +281,9 @@ def quoted(one: Scored) -> Iterator[str]:
         if number < len(answer.replies):
             yield pick(f"replied: {answer.replies[number]}", f"答：{answer.replies[number]}")
         if number < len(answer.notes) and answer.notes[number]:
-            yield pick(f"because: {answer.notes[number]}", f"依据：{answer.notes[number]}")
+            note = answer.notes[number]
+            note = note if len(note) <= _MOST_LETTERS else note[:_MOST_LETTERS] + "…"
+            yield pick(f"because: {note}", f"依据：{note}")
     if answer.done:
         yield pick(f"did: {_listed(answer.done)}", f"做了：{_listed(answer.done)}")
     for later in answer.schedules:
