@@ -14,7 +14,7 @@ from qingyu.act.bench.cases import CATEGORIES, Case
 from qingyu.act.bench.results import read_summary, summaries
 from qingyu.act.bench.running import Selection, num_outside, run
 from qingyu.act.bench.scores import ALL, BOTH
-from qingyu.act.bench.systems import FastSystem
+from qingyu.act.bench.systems import FastSystem, code_hash
 from qingyu.act.calls import Call
 from qingyu.act.state import initial
 from qingyu.act.world import World
@@ -139,6 +139,18 @@ def test_another_run_s_journal_is_refused(tmp_path: Path) -> None:
     journal.write_text("\n".join([head, spoilt, *rest, ""]), encoding="utf-8")
     with pytest.raises(JournalError, match="line 2"):
         run(other, Scripted(), tmp_path)
+
+
+def test_answers_of_other_code_are_not_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "bench").mkdir()
+    before = code_hash(tmp_path)
+    (tmp_path / "bench" / "cases.py").write_text("1")
+    code_hash.cache_clear()
+    assert code_hash(tmp_path) == before
+    (tmp_path / "sentences.yaml").write_text("1")
+    code_hash.cache_clear()
+    assert code_hash(tmp_path) != before
+    assert FastSystem().identity["code"] == code_hash()
 
 
 def test_an_error_is_a_wrong_answer_and_a_server_that_gives_out_is_none(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from qingyu.act.bench.cases import Case
 from qingyu.act.bench.judging import Scheduled
-from qingyu.act.bench.systems import Session
+from qingyu.act.bench.systems import Session, code_hash
 from qingyu.act.calls import Call
 from qingyu.act.database import Database
 from qingyu.act.state import Changes, State
@@ -51,6 +51,7 @@ class AssistantSystem:
         self.identity: Mapping[str, Any] = {
             "system": "assistant",
             "name": name,
+            "code": code_hash(),
             "skill": dict(identity or {}),
         }
         self._skill = skill

@@ -10,7 +10,10 @@ of these two go through the guard; the devices are the simulator.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 from qingyu.act.actions import apply
@@ -76,12 +79,28 @@ class System(Protocol):
         ...
 
 
+@cache
+def code_hash(folder: Path = Path(__file__).parents[1]) -> str:
+    """SHA-256 of all that acting is made of but the benchmark: who changes a template or a rule
+    must not be shown the answers from before."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and parts[0] != "bench" and "__pycache__" not in parts:
+            digest.update(f"{'/'.join(parts)}\n{path.stat().st_size}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 class FastSystem:
     """The fast path, the guard and the simulator, and nothing else."""
 
-    identity: Mapping[str, Any] = {"system": "fast", "name": "fast path"}
-
     def __init__(self) -> None:
+        self.identity: Mapping[str, Any] = {
+            "system": "fast",
+            "name": "fast path",
+            "code": code_hash(),
+        }
         self._paths: dict[int, FastPath] = {}
 
     def start(self, world: World, case: Case) -> Session:
