@@ -21,7 +21,7 @@ from tests.cli.scripted import Install, Run
 VERBS = [
     *("chat", "generate", "assist", "serve", "models", "pull", "verify", "rm", "export", "import"),
     *("train", "import-hf"),
-    *("eval", "compare", "report", "receipt", "leaderboard"),
+    *("eval", "compare", "report", "receipt", "leaderboard", "act-bench"),
     *("data", "inspect", "tokenize", "bench", "doctor"),
 ]
 

@@ -18,6 +18,7 @@ import typer
 
 from qingyu import text
 from qingyu.cli import (
+    act_bench,
     assist,
     bench,
     chat,
@@ -57,6 +58,7 @@ VERBS = (
     report,
     receipt,
     leaderboard,
+    act_bench,
     inspect,
     tokenize,
     bench,
@@ -176,7 +178,9 @@ def lock(arguments: list[str]) -> None:
     common.locks_late = words[:1] == ["assist"]  # after the ways to its devices are open
     # Its probes lock processes of their own, and need an open one to compare with.
     probing = words[:1] == ["doctor"] and "--network" in arguments
-    asking = words[:1] == ["eval"] and any(_names_network(word) for word in arguments)
+    asking = words[:1] in (["eval"], ["act-bench"]) and any(
+        _names_network(word) for word in arguments
+    )
     # Under torchrun: its processes talk to each other.
     spread = words[:1] == ["train"] and os.environ.get("WORLD_SIZE", "1") != "1"
     fetching = words[:1] == ["data"] and "--fetch" in arguments
@@ -189,7 +193,7 @@ def lock(arguments: list[str]) -> None:
 
 
 def _names_network(argument: str) -> bool:
-    """Whether an argument of `eval` asks other machines."""
+    """Whether an argument of `eval` or `act-bench` asks other machines."""
     return argument.partition("=")[0] in ("--endpoint", "--ray")
 
 
