@@ -22,7 +22,7 @@ class Said:
     def gone(self, id: str) -> None:
         self.entities.append((id, "gone"))
 
-    def values(self, id: str, values: Mapping[str, Any]) -> None:
+    def values(self, id: str, values: Mapping[str, Any], *, assumed: bool = False) -> None:
         self.told.append((id, dict(values)))
 
 

@@ -58,7 +58,7 @@ class Described:
     def gone(self, id: str) -> None:
         self.entities.pop(id, None)
 
-    def values(self, id: str, values: dict[str, Any]) -> None:
+    def values(self, id: str, values: dict[str, Any], *, assumed: bool = False) -> None:
         for key, value in values.items():
             if id in self.entities:
                 with contextlib.suppress(WorldError):

@@ -102,6 +102,7 @@ def test_what_tools_ask_for_decides_what_they_are(home: Household) -> None:
 def test_tools_are_called_once_with_what_was_said(there: StandIn, home: Household) -> None:
     assert home.carry_out(Call("turn_on", "switch.fountain")).outcome == "done"
     assert home.state().get("switch.fountain") == "on"
+    assert not home.heard("switch.fountain")  # it was told so, and says nothing
     report = home.carry_out(Call("set", "select.program", {"value": "fast"}))
     assert report.changed == {"select.program": {"state": "fast"}}
     assert home.carry_out(Call("set", "level.blower", {"value": 40})).outcome == "done"

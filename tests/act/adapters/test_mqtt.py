@@ -209,6 +209,7 @@ def test_a_device_that_never_reports_is_done_when_the_broker_has_it(
     report = do(home, "turn_on", "switch.old")
     assert (report.outcome, report.changed) == ("done", {"switch.old": {"state": "on"}})
     until(lambda: gateway.executed == [("cmd/old", "ON")])
+    assert not home.heard("switch.old")  # still a guess
 
 
 def test_a_device_that_is_offline_is_not_told(gateway: Devices, start: Start) -> None:

@@ -81,9 +81,8 @@ def test_an_adapter_is_told_what_to_do_and_says_what_came_of_it(start: Start) ->
     answer = runner.call(Order(entity="light.lamp", action="turn_on", wanted={"state": "on"}))
     assert answer.outcome == "done"
     assert int(answer.detail) != os.getpid()
-    assert said(messages, "values") == [
-        {"type": "values", "id": "light.lamp", "values": {"state": "on"}}
-    ]
+    (message,) = said(messages, "values")
+    assert (message["id"], message["values"]) == ("light.lamp", {"state": "on"})
     assert runner.call(Order(entity="light.lamp", action="fail")).outcome == "no_answer"
     slow = Order(entity="light.lamp", action="hang", seconds=0.3)
     assert runner.call(slow).outcome == "no_answer"

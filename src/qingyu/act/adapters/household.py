@@ -231,7 +231,8 @@ class Household:
                 case "gone":
                     self._take_gone(place, message["id"])
                 case "values":
-                    self._take_values(place, message["id"], message["values"])
+                    assumed = message.get("assumed") is True
+                    self._take_values(place, message["id"], message["values"], assumed)
                 case "connected":
                     adapter.connected = message["now"] is True
                     adapter.detail = str(message.get("detail", ""))[:500]
@@ -280,7 +281,9 @@ class Household:
             self._heard.discard(id)
         self._stale.set()
 
-    def _take_values(self, place: int, theirs: str, values: Mapping[str, Any]) -> None:
+    def _take_values(
+        self, place: int, theirs: str, values: Mapping[str, Any], assumed: bool
+    ) -> None:
         """Raises WorldError for a value that cannot be; the rest is taken."""
         with self._lock:
             id = self._ids.get((place, theirs))
@@ -298,7 +301,7 @@ class Household:
                 last = new["state"] if new["state"] != "off" else before.get("state")
                 if last not in ("off", None) and entity.supports("last_mode"):
                     new["last_mode"] = last
-            if "state" in new:
+            if "state" in new and not assumed:
                 self._heard.add(id)
             changed = {key: one for key, one in new.items() if not same(before.get(key), one)}
             if changed:

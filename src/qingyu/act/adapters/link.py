@@ -74,9 +74,12 @@ class Link:
         """A device that was taken away for good."""
         self.send({"type": "gone", "id": id})
 
-    def values(self, id: str, values: Mapping[str, Any]) -> None:
-        """How a device says that it is. Keys that are left out stay as they were."""
-        self.send({"type": "values", "id": id, "values": dict(values)})
+    def values(self, id: str, values: Mapping[str, Any], *, assumed: bool = False) -> None:
+        """How a device says that it is. Keys that are left out stay as they were.
+
+        assumed: it never says; this is what it was told last.
+        """
+        self.send({"type": "values", "id": id, "values": dict(values), "assumed": assumed})
 
     def connected(self, now: bool, detail: str = "") -> None:
         """Whether devices can be reached. detail: why not, for people."""

@@ -162,7 +162,7 @@ class _Server:
         if result.is_error:
             return _failed(said or "it failed", said or "失败")
         if "state" in order.wanted and tool.argument:
-            self._link.values(order.entity, {"state": order.wanted["state"]})
+            self._link.values(order.entity, {"state": order.wanted["state"]}, assumed=True)
         return Answer(outcome="done", detail=said)
 
 

@@ -213,7 +213,10 @@ class Home:
         entry.announced = device.measured & entry.known.keys()
         self._link.entity(device.described(entry.known), area=device.part.area)
         if entry.known:
-            self._link.values(entry.id, entry.known)
+            self._tell(entry, entry.known)
+
+    def _tell(self, entry: Entry, values: Values) -> None:
+        self._link.values(entry.id, values, assumed="state" not in entry.device.hears)
 
     def _present(self, entry: Entry, topic: str, text: str) -> None:
         presence = entry.presences.get(topic)
@@ -255,7 +258,7 @@ class Home:
         elif (entry.device.measured & entry.known.keys()) - entry.announced:
             self._announce(entry)  # something it measures, for the first time
         elif new:
-            self._link.values(entry.id, new)
+            self._tell(entry, new)
 
 
 def quality_of(part: Part) -> int:
