@@ -8,7 +8,7 @@ talk.changed                                # against the beginning
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qingyu.act.answers import Answer, Language
@@ -21,6 +21,8 @@ from qingyu.act.simulator import Simulator
 from qingyu.act.state import Changes, changes
 from qingyu.act.talk import Chat
 
+ON_STATE = {"state": "on"}
+ON = {"light.den_ceiling": ON_STATE}
 NOW = datetime.datetime(2026, 11, 26, 19, 30)
 
 
@@ -80,3 +82,6 @@ class Talking:
     def close(self) -> None:
         self.assistant.close()
         self.database.close()
+
+
+Start = Callable[..., Talking]

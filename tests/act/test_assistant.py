@@ -1,38 +1,17 @@
-"""Whole conversations: what is done, what is asked back, what is said, in both languages."""
+"""Whole conversations: what is done and what is said, in both languages."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import threading
 
 import pytest
 
-from qingyu.act.answers import Fired, Language
+from qingyu.act.answers import Language
 from qingyu.act.calls import Call
 from qingyu.errors import EndpointError
-from tests.act.talking import Talking
-
-Start = Callable[..., Talking]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """start(world=..., forms={sentence: form}) begins a conversation."""
-    begun: list[Talking] = []
-
-    def begin(**options: object) -> Talking:
-        folder = tmp_path / str(len(begun))
-        begun.append(Talking(folder, **options))  # type: ignore[arg-type]
-        return begun[-1]
-
-    yield begin
-    for one in begun:
-        one.close()
-
-
-ON_STATE = {"state": "on"}
-ON = {"light.den_ceiling": ON_STATE}
+from tests.act.talking import ON, Start
 
 
 @pytest.mark.parametrize(
@@ -81,74 +60,6 @@ def test_what_an_answer_carries(start: Start) -> None:
     assert [one.outcome for one in talk.assistant.journal.list()] == ["done", "done"]
 
 
-@pytest.mark.parametrize(
-    ("ask", "answer", "language", "unlocked"),
-    [
-        ("解锁入户锁", "对，确认", "zh", True),
-        ("解锁入户锁", "是", "zh", True),
-        ("解锁入户锁", "好的", "zh", True),
-        ("解锁入户锁", "开吧", "zh", True),
-        ("解锁入户锁", "不用了，他自己有钥匙", "zh", False),
-        ("解锁入户锁", "算了", "zh", False),
-        ("解锁入户锁", "好像快下雨了", "zh", False),
-        ("解锁入户锁", "对了，现在几点了", "zh", False),
-        ("解锁入户锁", "打开圆顶灯", "zh", False),
-        ("解锁入户锁", "好，打开圆顶灯", "zh", False),
-        ("Unlock the entry lock", "ok, turn on the dome light", "en", False),
-        ("Unlock the entry lock", "yes, do it", "en", True),
-        ("Unlock the entry lock", "Affirmative", "en", True),
-        ("Unlock the entry lock", "cancel that", "en", False),
-        ("Unlock the entry lock", "forget it, I'll walk down", "en", False),
-        ("Unlock the entry lock", "what's the time", "en", False),
-    ],
-)
-def test_what_is_risky_waits_for_a_yes(
-    start: Start, ask: str, answer: str, language: Language, unlocked: bool
-) -> None:
-    talk = start()
-    asked = talk(ask)
-    assert asked.pending == "confirm"
-    assert asked.steps == ()
-    assert talk.changed == {}
-    assert (
-        asked.text
-        == {
-            "zh": "解锁入户锁，确认吗？",
-            "en": "Shall I unlock the entry lock? Please confirm: yes or no.",
-        }[language]
-    )
-    talk(answer)
-    assert talk.devices.state().get("lock.landing") == ("unlocked" if unlocked else "locked")
-    talk("是" if language == "zh" else "yes")
-    assert talk.devices.state().get("lock.landing") == ("unlocked" if unlocked else "locked")
-
-
-def test_a_yes_that_comes_too_late_does_nothing(start: Start) -> None:
-    talk = start()
-    talk("解锁入户锁")
-    talk.later(minutes=3)
-    assert talk("是").steps == ()
-    assert talk.changed == {}
-
-
-def test_a_yes_of_somebody_else_does_nothing(start: Start) -> None:
-    talk = start()
-    talk("解锁入户锁")
-    talk.speaker = "nook"
-    talk("是")
-    assert talk.changed == {}
-
-
-def test_a_list_with_something_risky_waits_as_a_whole(start: Start) -> None:
-    talk = start(forms={"圆顶灯打开入户锁解开": "on <light>1 ; unlock <lock>2"})
-    asked = talk("圆顶灯打开入户锁解开")
-    assert talk.changed == {}
-    assert "圆顶灯" in asked.text
-    assert "入户锁" in asked.text
-    talk("确认")
-    assert talk.changed == ON | {"lock.landing": {"state": "unlocked"}}
-
-
 def test_what_can_be_done_of_a_list_is_done_and_the_rest_explained(start: Start) -> None:
     sentence = "Dome light on, split unit to 44 degrees, piano lamp off"
     form = 'on <light>1 ; set <climate>2 temperature <degree>3 ; absent "piano lamp"'
@@ -161,52 +72,6 @@ def test_what_can_be_done_of_a_list_is_done_and_the_rest_explained(start: Start)
     assert [one.outcome for one in answer.verdicts] == ["fine", "out_of_range"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "lit"),
-    [
-        ("睡角的", ["light.nook_reading"]),
-        ("睡角那个", ["light.nook_reading"]),
-        ("第二个", ["light.nook_reading"]),
-        ("两个都要", ["light.den_reading", "light.nook_reading"]),
-        ("没事了", []),
-        ("好的", []),
-        ("打开案板灯", ["light.galley"]),
-    ],
-)
-def test_which_one(start: Start, answer: str, lit: list[str]) -> None:
-    talk = start(speaker="galley")
-    talk.devices.change("light.den_reading", state="off")
-    talk.beginning = talk.devices.state()
-    asked = talk("打开看书灯")
-    assert asked.pending == "which"
-    assert asked.candidates == ("light.den_reading", "light.nook_reading")
-    assert asked.text == "是起居间的看书灯还是睡角的看书灯？"
-    talk(answer)
-    assert sorted(talk.changed) == lit
-
-
-def test_which_one_in_english(start: Start) -> None:
-    talk = start(speaker="galley")
-    asked = talk("Turn on the reading lamp")
-    assert "den reading lamp" in asked.text
-    assert "sleeping nook reading lamp" in asked.text
-    assert talk("the one in the sleeping nook").text == "Turned on the sleeping nook reading lamp."
-
-
-def test_which_one_and_then_whether(start: Start) -> None:
-    forms = {"call Lin": 'call "Lin"'}
-    talk = start(world="amei_phone", forms=forms)
-    asked = talk("call Lin")
-    assert asked.pending == "which"
-    assert "Lin Yi" in asked.text
-    assert "Lynn Lin" in asked.text
-    sure = talk("Lynn Lin")
-    assert sure.pending == "confirm"
-    assert talk.changed == {}
-    talk("yes")
-    assert talk.changed == {"dialer.phone": {"state": "calling", "contact": "林依"}}
-
-
 def test_undo(start: Start) -> None:
     talk = start()
     talk("打开圆顶灯", "把涡轮扇打开")
@@ -215,77 +80,6 @@ def test_undo(start: Start) -> None:
     assert talk.assistant.undo(talk.speaker).text == "已撤销：圆顶灯关着。"
     assert talk.changed == {}
     assert talk("undo").text == "There is nothing to undo."
-
-
-def test_undoing_what_opens_the_door_wants_a_yes(start: Start) -> None:
-    talk = start()
-    talk("解锁入户锁", "是", "锁上入户锁")
-    asked = talk("撤销")
-    assert asked.pending == "confirm"
-    assert talk.changed == {}
-    talk("是")
-    assert talk.changed == {"lock.landing": {"state": "unlocked"}}
-
-
-def test_later(start: Start) -> None:
-    talk = start()
-    answer = talk("十分钟后关掉看书灯")
-    assert answer.text == "好的，10分钟后（19:40）关闭起居间的看书灯。"
-    assert [str(one.moment) for one in answer.planned] == ["+600"]
-    assert talk.changed == {}
-    heard: list[Fired] = []
-    talk.assistant.listen(heard.append)
-    talk.later(minutes=9)
-    assert talk.assistant.tick() == ()
-    talk.later(minutes=1)
-    (fired,) = talk.assistant.tick()
-    assert fired.text == "已关闭起居间的看书灯。"
-    assert heard == [fired]
-    assert talk.changed == {"light.den_reading": {"state": "off"}}
-    assert talk.assistant.tick() == ()
-
-
-@pytest.mark.parametrize(
-    ("sentence", "words"),
-    [
-        ("at ten tonight turn on the dome light", "At 22:00 I will turn on the dome light."),
-        ("日落的时候关掉看书灯", "好的，日落时（明天17:20）关闭起居间的看书灯。"),
-        ("明天早上七点打开圆顶灯", "好的，明天07:00打开圆顶灯。"),
-    ],
-)
-def test_times_in_words(start: Start, sentence: str, words: str) -> None:
-    assert start()(sentence).text == words
-
-
-def test_a_schedule_that_opens_the_door_wants_a_yes_now(start: Start) -> None:
-    talk = start()
-    talk.devices.change("lock.landing", state="unlocked")
-    asked = talk("十分钟后解锁入户锁")
-    assert asked.pending == "confirm"
-    assert talk.assistant.schedules.list() == ()
-    talk("是")
-    talk.devices.change("lock.landing", state="locked")
-    talk.later(minutes=10)
-    talk.assistant.tick()
-    assert talk.devices.state().get("lock.landing") == "unlocked"
-
-
-def test_undo_of_what_was_planned(start: Start) -> None:
-    talk = start()
-    talk("十分钟后关掉看书灯")
-    assert talk("撤销").text == "已取消刚才的定时。"
-    assert talk.assistant.schedules.list() == ()
-
-
-def test_a_schedule_that_fails_is_news_once(start: Start) -> None:
-    talk = start()
-    talk("十分钟后关掉看书灯")
-    talk.devices.unplugged.add("light.den_reading")
-    talk.later(minutes=10)
-    talk.assistant.tick()
-    (news,) = talk.assistant.news()
-    assert getattr(news, "status", "") == "failed"
-    assert talk.assistant.news() == ()
 
 
 def test_a_device_that_does_not_answer_is_reported_not_assumed(start: Start) -> None:
@@ -385,22 +179,7 @@ def test_the_language_is_the_speaker_s(start: Start, sentence: str, language: st
     assert start()(sentence).language == language
 
 
-def test_the_thread_fires_what_is_due(start: Start) -> None:
-    import threading
-
-    talk = start()
-    fired = threading.Event()
-    talk.assistant.listen(lambda _: fired.set())
-    talk.assistant.start()
-    talk("十分钟后关掉看书灯")
-    talk.later(minutes=10)
-    talk.assistant._wake.set()
-    assert fired.wait(5)
-
-
 def test_a_stop_does_not_wait_for_a_slow_device(start: Start) -> None:
-    import threading
-
     talk = start(world="scout")
     talk.devices.change("robot.scout", state="patrolling")
     opening, opened = threading.Event(), threading.Event()
@@ -428,68 +207,6 @@ def test_a_stop_does_not_wait_for_a_slow_device(start: Start) -> None:
     halt.join()
 
 
-def test_two_things_that_are_not_clear_are_asked_one_after_the_other(start: Start) -> None:
-    sentence = "turn the corner lamp off and the music too"
-    form = "off <light>1 ; stop media"
-    talk = start(world="lakeside_house", forms={sentence: form}, speaker="")
-    for id in ("light.parlour_corner", "light.dora_corner", "media_player.max"):
-        key = {"media_player.max": "playing"}.get(id, "on")
-        talk.devices.change(id, state=key)
-    talk.beginning = talk.devices.state()
-    assert talk(sentence).pending == "which"
-    assert talk("Dora's room").candidates == ("media_player.cookery", "media_player.max")
-    assert talk("the cookery one").pending == ""
-    assert talk.changed == {
-        "light.dora_corner": {"state": "off"},
-        "media_player.cookery": {"state": "idle"},
-    }
-
-
-@pytest.mark.parametrize(
-    ("sentence", "form", "words"),
-    [
-        ("今天早上七点打开圆顶灯", "when <time>1 : on <light>2", "那个时间已经过去了。"),
-    ],
-)
-def test_what_cannot_be_planned(start: Start, sentence: str, form: str, words: str) -> None:
-    talk = start(forms={sentence: form})
-    assert talk(sentence).text == words
-    assert talk.assistant.schedules.list() == ()
-
-
-@pytest.mark.parametrize(
-    ("sentence", "words"),
-    [
-        ("每天早上七点打开圆顶灯", "好的，每天07:00打开圆顶灯。"),
-        ("turn on the dome light every weekday at 7 am",
-         "On weekdays at 07:00 I will turn on the dome light."),
-    ],
-)  # fmt: skip
-def test_every_day(start: Start, sentence: str, words: str) -> None:
-    talk = start()
-    assert talk(sentence).text == words
-    for _ in range(2):  # Friday is the first
-        (waiting,) = talk.assistant.schedules.list()
-        talk.now = waiting.at
-        assert len(talk.assistant.tick()) == 1
-    (waiting,) = talk.assistant.schedules.list()
-    assert waiting.at.day == (29 if "每" in sentence else 1)
-
-
-def test_a_call_that_a_kill_ended_is_news(start: Start) -> None:
-    talk = start()
-    turn = talk.assistant.journal.turn(who="fast", text="打开圆顶灯", at=talk.now)
-    call = Call("turn_on", "light.den_ceiling")
-    state = talk.devices.state()
-    talk.assistant.journal.begin(turn, call, state, state.updated("light.den_ceiling", ON_STATE))
-    assert talk.assistant.news() == ()  # it may be in the middle of it
-    talk.later(minutes=2)
-    (news,) = talk.assistant.news()
-    assert getattr(news, "call", None) == call
-    assert talk.assistant.news() == ()
-    assert talk.assistant.journal.unfinished() == ()
-
-
 def test_already_so_counts_only_where_the_device_said_so(start: Start) -> None:
     talk = start()
     assert talk("打开路由器").steps == ()
@@ -499,8 +216,6 @@ def test_already_so_counts_only_where_the_device_said_so(start: Start) -> None:
 
 
 def test_a_device_that_was_found_is_known(start: Start) -> None:
-    import dataclasses
-
     talk = start()
     found = dataclasses.replace(talk.world.entities[0], names=("新来的灯", "newcomer"))
     talk.assistant.use_world(
@@ -516,12 +231,3 @@ def test_a_text_that_is_no_sentence(start: Start) -> None:
     assert talk("停" * 100_000).text == "这句话太长了，请说短一些。"
     talk("是")
     assert talk.changed == {}
-
-
-def test_yes_is_no_answer_to_which_one(start: Start) -> None:
-    talk = start(speaker="galley")
-    asked = talk("关掉看书灯")
-    again = talk("好的")
-    assert again.text == asked.text
-    talk("起居间的")
-    assert talk.changed == {"light.den_reading": {"state": "off"}}
