@@ -18,7 +18,7 @@ CMAKE = $(if $(wildcard $(BIN)/cmake),$(BIN)/cmake,cmake)
 NATIVE := $(shell find native -type f -not -name '*.md' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install model test check format bench sanitize docs peers harness browser clean
+.PHONY: help demo install model test check format bench sanitize docs peers harness browser broker clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ install: $(VENV)/.installed ## .venv with the package, its C++ core compiled
 model: install ## bring the default model (94 MiB, once)
 	@$(BIN)/qingyu pull default
 
-test: $(VENV)/.dev model browser ## every test but the slow ones
+test: $(VENV)/.dev model browser broker ## every test but the slow ones
 	$(BIN)/python -m pytest -m "not slow"
 
 check: $(VENV)/.dev ## lint, format, types, layers, generated pages
@@ -46,7 +46,7 @@ format: $(VENV)/.dev ## rewrite the sources as `make check` wants them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev model ## run the benchmarks behind the README's figures (not those of half an hour and more: soak, agreement, evaluation)
+bench: $(VENV)/.dev model broker ## run the benchmarks behind the README's figures (not those of half an hour and more: soak, agreement, evaluation)
 	@for script in $(filter-out benchmarks/soak.py benchmarks/agreement.py benchmarks/evaluation.py,$(wildcard benchmarks/[a-z]*.py)); do \
 		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
@@ -62,6 +62,9 @@ docs: $(VENV)/.dev ## write the generated pages anew
 
 browser: ## a headless Chromium for the tests of the web page
 	@sh scripts/browser.sh
+
+broker: ## a Mosquitto for the tests of MQTT devices
+	@sh scripts/mosquitto.sh
 
 peers: $(PEERS)/.installed ## the engines the benchmarks compare with, in .venv-peers
 
@@ -93,7 +96,7 @@ $(VENV)/.installed: $(VENV)/.build pyproject.toml $(NATIVE)
 
 $(VENV)/.dev: $(VENV)/.installed pyproject.toml
 	@echo "installing what tests and checks need ..."
-	@$(BIN)/python $(PIP) $$($(BIN)/python scripts/requirements.py dev make)
+	@$(BIN)/python $(PIP) $$($(BIN)/python scripts/requirements.py dev make home)
 	@touch $@
 
 $(PEERS)/.installed: pyproject.toml

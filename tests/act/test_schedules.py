@@ -261,3 +261,67 @@ def test_a_row_that_is_none_of_ours(schedules: Schedules, records: Database) -> 
         transaction.execute("""UPDATE schedules SET calls = '[{"action": 3}]'""")
     with pytest.raises(RecordsError, match=r"is damaged \(schedule 1\)"):
         schedules.list()
+
+
+def again(schedules: Schedules, days: str) -> Schedule:
+    # NOW is a Thursday
+    return schedules.add(parse_when("20:00"), [OFF], said=NOW, text="关灯", days=days)
+
+
+@pytest.mark.parametrize(
+    ("days", "dates"),
+    [
+        ("daily", [26, 27, 28, 29, 30]),
+        ("weekdays", [26, 27, 30]),
+        ("weekends", [28, 29]),
+        ("fri", [27]),
+        ("mon,sat", [28, 30]),
+    ],
+)
+def test_comes_again_on_its_days(schedules: Schedules, days: str, dates: list[int]) -> None:
+    again(schedules, days)
+    happened = []
+    now = NOW
+    while now < datetime.datetime(2026, 12, 1):
+        happened += [one.at.day for one in schedules.fire(now, lambda one: "fine")]
+        now += datetime.timedelta(minutes=1)
+    assert happened == dates
+    (waiting,) = schedules.list()
+    assert waiting.days == days
+
+
+def test_days_that_were_missed_are_one_piece_of_news(schedules: Schedules) -> None:
+    first = again(schedules, "daily")
+    later = datetime.datetime(2026, 11, 30, 12, 0)
+    assert fired(schedules, later) == []
+    assert [one.id for one in schedules.news()] == [first.id]
+    (waiting,) = schedules.list()
+    assert waiting.at == datetime.datetime(2026, 11, 30, 20, 0)
+    assert len(fired(schedules, datetime.datetime(2026, 11, 30, 20, 0))) == 1
+
+
+def test_comes_no_more_once_cancelled(schedules: Schedules) -> None:
+    again(schedules, "daily")
+    fired(schedules, NOW + datetime.timedelta(minutes=30))
+    (waiting,) = schedules.list()
+    schedules.cancel(waiting.id)
+    assert fired(schedules, NOW + datetime.timedelta(days=1, minutes=30)) == []
+    assert schedules.list() == ()
+
+
+def test_a_process_that_ends_in_the_middle_loses_no_later_day(
+    schedules: Schedules, records: Database
+) -> None:
+    one = again(schedules, "daily")
+    schedules.due(one.at)
+    assert schedules.claim(one.id)
+    with Database(records.path) as afterwards:
+        assert [each.at.day for each in Schedules(afterwards).list()] == [27]
+
+
+def test_a_database_of_the_first_version_goes_on(records: Database) -> None:
+    with records.write() as transaction:
+        transaction.execute("ALTER TABLE schedules DROP COLUMN days")
+        transaction.execute("PRAGMA user_version = 1")
+    with Database(records.path) as upgraded:
+        assert again(Schedules(upgraded), "daily").days == "daily"

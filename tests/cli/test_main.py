@@ -19,9 +19,9 @@ from qingyu.cli.main import build_app
 from tests.cli.scripted import Install, Run
 
 VERBS = [
-    *("chat", "generate", "serve", "models", "pull", "verify", "rm", "export", "import"),
+    *("chat", "generate", "assist", "serve", "models", "pull", "verify", "rm", "export", "import"),
     *("train", "import-hf"),
-    *("eval", "compare", "report", "receipt", "leaderboard"),
+    *("eval", "compare", "report", "receipt", "leaderboard", "act-bench"),
     *("data", "inspect", "tokenize", "bench", "doctor"),
 ]
 

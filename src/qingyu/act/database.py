@@ -79,6 +79,7 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
             content TEXT NOT NULL,
             UNIQUE (kind, about, plain))""",
     ),
+    ("ALTER TABLE schedules ADD COLUMN days TEXT NOT NULL DEFAULT 'once'",),
 )
 """The statements that lead from each version of the file to the next; never changed, only added."""
 

@@ -32,7 +32,8 @@ def check(world: World, state: State, call: Call, *, confirmed: bool = False) ->
     if call.action == "add" and _listed(entity, state, after):
         return Verdict(outcome="already", call=call, reason="listed", key=RECORDS[entity.domain])
     changed = changes(state, after)
-    if not changed:
+    # A scene that is kept elsewhere lists nothing here: what it does is not to be known.
+    if not changed and not (entity.domain == "scene" and not entity.sets):
         return Verdict(outcome="already", call=call)
     speed = moving(world, state)
     if speed:

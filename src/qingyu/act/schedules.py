@@ -1,6 +1,7 @@
 """What shall happen later: written down at once, fired exactly once, also over kill -9.
 
     schedules.add(parse_when("+600"), calls, said=now, sun=world.sun, text="十分钟后关灯")
+    schedules.add(parse_when("07:00"), calls, said=now, days="weekdays")     # comes again
     schedules.recover()                     # when the program starts
     for one in schedules.due(now):          # now and then; wait until `next_due`
         if schedules.claim(one.id):         # nobody else fires it from here on
@@ -26,13 +27,14 @@ from typing import Literal
 from qingyu.act.calls import Call
 from qingyu.act.database import Database, corrupt
 from qingyu.act.owner import is_alive, this_process
-from qingyu.act.when import When
+from qingyu.act.when import When, falls_on
 from qingyu.act.world import Sun
 from qingyu.errors import InvalidRequestError, QingyuError
 from qingyu.text import pick
 
 Status = Literal["pending", "claimed", "done", "failed", "unclear", "missed", "cancelled"]
 GRACE = timedelta(minutes=10)
+_DAY = timedelta(days=1)
 MOST = 1000
 """Schedules that may wait at a time."""
 
@@ -40,7 +42,9 @@ MOST = 1000
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """moment: as it was said, "+600" or "sunset". at: when that is, local time. status "unclear":
-    it may have happened, the process was ended in the middle. turn: of the journal, if known."""
+    it may have happened, the process was ended in the middle. turn: of the journal, if known.
+    days: on which it comes again, "once" for never; as soon as it is claimed or missed, another
+    one waits for the next of them."""
 
     id: int
     said: datetime
@@ -51,6 +55,7 @@ class Schedule:
     status: Status = "pending"
     detail: str = ""
     turn: int | None = None
+    days: str = "once"
 
     def late(self, now: datetime) -> timedelta:
         """How long after its moment it is."""
@@ -74,14 +79,18 @@ class Schedules:
         sun: Sun | None = None,
         text: str = "",
         turn: int | None = None,
+        days: str = "once",
     ) -> Schedule:
-        """A schedule for some calls, on the disk when this returns. said: local time.
+        """A schedule for some calls, on the disk when this returns. said: local time. days: it
+        comes again at that time on "daily", "weekdays", "mon,fri" ...
 
         Raises InvalidRequestError for a moment that has passed, or one by the sun without `sun`;
         and where 1000 wait already.
         """
         assert calls
-        at = _moment(when, said, sun)
+        at = _first(days, _moment(when, said, sun))
+        while days != "once" and at.timestamp() < said.timestamp():
+            at = _first(days, at + _DAY)
         if at.timestamp() < said.timestamp():
             raise InvalidRequestError(
                 pick(f"{at:%Y-%m-%d %H:%M} has passed", f"{at:%Y-%m-%d %H:%M} 已经过去"),
@@ -100,8 +109,8 @@ class Schedules:
                     )
                 )
             row = transaction.execute(
-                "INSERT INTO schedules (turn, said, text, moment, at, due, calls, status)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
+                "INSERT INTO schedules (turn, said, text, moment, at, due, calls, days, status)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
                 (
                     turn,
                     _written(said),
@@ -110,6 +119,7 @@ class Schedules:
                     _written(at),
                     at.timestamp(),
                     packed,
+                    days,
                 ),
             )
         assert row.lastrowid is not None
@@ -153,6 +163,12 @@ class Schedules:
         """
         earliest = now.timestamp() - self._grace.total_seconds()
         with self._database.write() as transaction:
+            again = transaction.execute(
+                "SELECT * FROM schedules WHERE status = 'pending' AND due < ? AND days != 'once'",
+                [earliest],
+            ).fetchall()
+            for row in again:
+                _wait_again(transaction, row, earliest)
             transaction.execute(
                 "UPDATE schedules SET status = 'missed' WHERE status = 'pending' AND due < ?",
                 [earliest],
@@ -160,8 +176,15 @@ class Schedules:
         return self._rows("WHERE status = 'pending' AND due <= ? ORDER BY due, id", now.timestamp())
 
     def claim(self, id: int) -> bool:
-        """Take a schedule to fire it; False where another took it or it was cancelled."""
-        return self._move(id, "pending", "claimed", owner=this_process())
+        """Take a schedule to fire it; False where another took it or it was cancelled. One that
+        comes again waits for its next day from here on."""
+        with self._database.write() as transaction:
+            if not _moved(transaction, id, "pending", "claimed", owner=this_process()):
+                return False
+            row = transaction.execute("SELECT * FROM schedules WHERE id = ?", [id]).fetchone()
+            if row["days"] != "once":
+                _wait_again(transaction, row, row["due"])
+        return True
 
     def finish(self, id: int, *, failed: bool = False, detail: str = "") -> None:
         """What became of a claimed one. failed, and why: nothing or not all of it was done."""
@@ -225,16 +248,51 @@ class Schedules:
         self, id: int, before: Status, after: Status, *, owner: str = "", detail: str = ""
     ) -> bool:
         with self._database.write() as transaction:
-            moved = transaction.execute(
-                "UPDATE schedules SET status = ?, owner = ?, detail = ?"
-                " WHERE id = ? AND status = ?",
-                (after, owner, detail, id, before),
-            )
-        return moved.rowcount == 1
+            return _moved(transaction, id, before, after, owner=owner, detail=detail)
 
     def _rows(self, rest: str, *values: float) -> tuple[Schedule, ...]:
         rows = self._database.read(f"SELECT * FROM schedules {rest}", values)
         return tuple(_schedule(self._database.path, row) for row in rows)
+
+
+def _moved(
+    transaction: sqlite3.Connection,
+    id: int,
+    before: Status,
+    after: Status,
+    *,
+    owner: str = "",
+    detail: str = "",
+) -> bool:
+    moved = transaction.execute(
+        "UPDATE schedules SET status = ?, owner = ?, detail = ? WHERE id = ? AND status = ?",
+        (after, owner, detail, id, before),
+    )
+    return moved.rowcount == 1
+
+
+def _wait_again(transaction: sqlite3.Connection, row: sqlite3.Row, earliest: float) -> None:
+    """The next one of a schedule that comes again, the first not before a moment (since 1970)."""
+    at = _read(row["at"])
+    while True:
+        at = _first(row["days"], at + _DAY)
+        if at.timestamp() >= earliest:
+            break
+    transaction.execute(
+        "INSERT INTO schedules (turn, said, text, moment, at, due, calls, days, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+        (
+            *(row["turn"], row["said"], row["text"], row["moment"]),
+            *(_written(at), at.timestamp(), row["calls"], row["days"]),
+        ),
+    )
+
+
+def _first(days: str, at: datetime) -> datetime:
+    """The first such time on one of the days."""
+    while not falls_on(days, at):
+        at += _DAY
+    return at
 
 
 def _moment(when: When, said: datetime, sun: Sun | None) -> datetime:
@@ -266,6 +324,7 @@ def _schedule(path: Path, row: sqlite3.Row) -> Schedule:
             status=row["status"],
             detail=row["detail"],
             turn=row["turn"],
+            days=row["days"],
         )
     except (AttributeError, TypeError, ValueError, QingyuError):
         raise corrupt(path, f"schedule {row['id']}") from None

@@ -21,6 +21,14 @@ from qingyu.text import pick
 
 _SUN = re.compile(r"(sunrise|sunset)(?:([+-])(\d{1,6}))?")
 _DAY = datetime.timedelta(days=1)
+_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def falls_on(days: str, day: datetime.date) -> bool:
+    """Whether a day is one of "daily", "weekdays", "weekends", "fri", "mon,wed"; "once": any is."""
+    name, weekend = _WEEK[day.weekday()], day.weekday() >= 5
+    named = {"once", "daily", name, "weekends" if weekend else "weekdays"}
+    return bool(named & set(days.split(",")))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,6 +125,29 @@ class Entity(Named):
         return None
 
 
+ADAPTERS = ("mqtt", "home_assistant", "mcp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a household calls a device, and where it is ("" for where the device says)."""
+
+    names: tuple[str, ...] = ()
+    area: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """Real devices. adapter: one of `ADAPTERS`, or the full name of a module of somebody's own.
+    addresses: (host, port), the only ones it may reach. settings: what else it is told. devices:
+    by id, what the household calls a device that is found there, before the names it has."""
+
+    adapter: str
+    addresses: tuple[tuple[str, int], ...] = ()
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
+    devices: Mapping[str, Given] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """speaker: the area where the person is, or "". now: where the clock of a benchmark stands,
@@ -138,6 +161,7 @@ class World:
     areas: tuple[Area, ...] = ()
     entities: tuple[Entity, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    connections: tuple[Connection, ...] = ()
 
     @cached_property
     def _entities(self) -> dict[str, Entity]:

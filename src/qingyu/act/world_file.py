@@ -18,13 +18,25 @@ from qingyu.act.kinds import guess_kind
 from qingyu.act.state import checked
 from qingyu.act.values import MOMENT, TIME, frozen, is_number, is_time, misfit
 from qingyu.act.vocabulary import DOMAINS
-from qingyu.act.world import Area, Contact, Entity, Floor, Sun, Value, World
+from qingyu.act.world import (
+    ADAPTERS,
+    Area,
+    Connection,
+    Contact,
+    Entity,
+    Floor,
+    Given,
+    Sun,
+    Value,
+    World,
+)
 from qingyu.act.yaml_file import close_to, read_yaml
 from qingyu.errors import WorldError
 from qingyu.text import pick
 
-_WORLD = ("name", "speaker", "now", "sun", "floors", "areas", "entities", "contacts")
+_WORLD = ("name", "speaker", "now", "sun", "floors", "areas", "entities", "contacts", "connections")
 _ENTITY = ("id", "names", "area", "state", "attributes", "ranges", "options", "option_names")
+_CONNECTION = ("adapter", "addresses", "settings", "devices")
 _ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
@@ -57,11 +69,56 @@ def make_world(values: object) -> World:
         contacts=tuple(
             Contact(names=_names(one, at)) for at, one in _tables(table, "contacts", ("names",))
         ),
+        connections=tuple(
+            _connection(one, at) for at, one in _tables(table, "connections", _CONNECTION)
+        ),
     )
     _check_references(world)
     return dataclasses.replace(
         world, entities=tuple(_checked_entity(world, one) for one in world.entities)
     )
+
+
+def make_entity(world: World, values: object) -> Entity:
+    """A device from plain data, for a world it is not in yet. Raises WorldError."""
+    return _checked_entity(world, _entity(_table(values, "a device", _ENTITY), "a device"))
+
+
+def _connection(table: Mapping[str, Any], at: str) -> Connection:
+    adapter = _text(table, "adapter", at)
+    if adapter not in ADAPTERS and "." not in adapter:
+        raise _unknown(f"{at}.adapter", adapter, ADAPTERS)
+    settings = _table(table.get("settings"), f"{at}.settings")
+    devices = _table(table.get("devices"), f"{at}.devices")
+    where = f"{at}.addresses"
+    for key, value in settings.items():
+        if not isinstance(value, str | int | float | bool):
+            raise _wrong(
+                f"{at}.settings.{key}",
+                f"is {value!r}; write a text, a number, true or false",
+                f"为 {value!r}；请写文字、数字、true 或 false",
+            )
+    return Connection(
+        adapter=adapter,
+        addresses=tuple(_address(one, where) for one in _texts(table.get("addresses"), where)),
+        settings=settings,
+        devices={id: _given(one, f"{at}.devices.{id}") for id, one in devices.items()},
+    )
+
+
+def _given(value: object, at: str) -> Given:
+    table = _table(value, at, ("names", "area"))
+    names = _names(table, at) if "names" in table else ()
+    return Given(names=names, area=_text(table, "area", at, default=""))
+
+
+def _address(text: str, where: str) -> tuple[str, int]:
+    """As `host:port` or `[::1]:port`."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise _wrong(where, f'has "{text}"; write "host:port"', f'中有“{text}”；请写成 "主机:端口"')
+    return host, int(port)
 
 
 def _entity(table: Mapping[str, Any], at: str) -> Entity:
@@ -216,6 +273,9 @@ def _check_references(world: World) -> None:
             floors = [one.id for one in world.floors]
             raise _unknown(f"{area.id}.floor", area.floor, floors)
     _check_area(world, world.speaker, "speaker")
+    for connection in world.connections:
+        for id, given in connection.devices.items():
+            _check_area(world, given.area, f"connections.{id}.area")
 
 
 def _check_unique(ids: Iterable[str], where: str) -> None:

@@ -23,10 +23,13 @@ from qingyu.text import pick
 if TYPE_CHECKING:
     from qingyu.engine.model import Model
     from qingyu.engine.results import Result
+    from qingyu.serve.seal import SealStatus
 
 RED, DIM, BOLD = "31", "2", "1"
 # What stands for answering without an adapter.
 NO_ADAPTER = "none"
+locks_late = False
+"""Whether the verb that runs is to call `lock_now` itself; set by `main.lock`."""
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:
@@ -86,6 +89,16 @@ def open_model(
     finally:
         if waiting:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def lock_now() -> SealStatus:
+    """Seal this process for good, with all files within reach: a person at a terminal names them
+    as they go."""
+    from qingyu.serve.seal import prepare, seal
+
+    everything = [Path("/")]
+    prepare(read=everything, write=everything)
+    return seal()
 
 
 def read_adapters(given: Sequence[str] | None) -> dict[str, Path]:

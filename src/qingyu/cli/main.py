@@ -18,8 +18,11 @@ import typer
 
 from qingyu import text
 from qingyu.cli import (
+    act_bench,
+    assist,
     bench,
     chat,
+    common,
     compare,
     data,
     doctor,
@@ -44,6 +47,7 @@ from qingyu.text import pick
 VERBS = (
     chat,
     generate,
+    assist,
     serve,
     models,
     data,
@@ -54,13 +58,14 @@ VERBS = (
     report,
     receipt,
     leaderboard,
+    act_bench,
     inspect,
     tokenize,
     bench,
     doctor,
 )
 # These lock themselves when it is time, or must not be locked.
-_UNLOCKED = {"serve", "pull"}
+_UNLOCKED = {"serve", "pull", "assist"}
 
 
 class App(typer.Typer):
@@ -170,29 +175,25 @@ def lock(arguments: list[str]) -> None:
 
     close_sockets()
     words = [word for word in arguments if not word.startswith("-")][:2]
+    common.locks_late = words[:1] == ["assist"]  # after the ways to its devices are open
     # Its probes lock processes of their own, and need an open one to compare with.
     probing = words[:1] == ["doctor"] and "--network" in arguments
-    asking = words[:1] == ["eval"] and any(_names_network(word) for word in arguments)
+    asking = words[:1] in (["eval"], ["act-bench"]) and any(
+        _names_network(word) for word in arguments
+    )
     # Under torchrun: its processes talk to each other.
     spread = words[:1] == ["train"] and os.environ.get("WORLD_SIZE", "1") != "1"
     fetching = words[:1] == ["data"] and "--fetch" in arguments
     outside = probing or asking or spread or fetching or words == ["models", "pull"]
     if words and words[0] not in _UNLOCKED and not outside:
-        from pathlib import Path
-
-        from qingyu.serve.seal import prepare, seal
-
-        # A person at a terminal names files as they go, so all of them stay within reach.
-        everything = [Path("/")]
-        prepare(read=everything, write=everything)
-        found = seal()
+        found = common.lock_now()
         if words[0] == "generate" and not found.sealed:
             # `chat` and `serve` say how they stand when they begin; this has no such line.
             notice(found.summary)
 
 
 def _names_network(argument: str) -> bool:
-    """Whether an argument of `eval` asks other machines."""
+    """Whether an argument of `eval` or `act-bench` asks other machines."""
     return argument.partition("=")[0] in ("--endpoint", "--ray")
 
 

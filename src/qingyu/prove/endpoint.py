@@ -254,7 +254,7 @@ class EndpointAnswerer:
             self._limit_name = "max_completion_tokens"
             reply = client.post(path, {**body, self._limit_name: self._max_tokens})
         choice = self._first_choice(reply)
-        text = _content(choice)
+        text = content(choice)
         found = extract(text, benchmark=exam.benchmark.id, method=exam.method)
         return Answer(
             subject=question.subject,
@@ -346,7 +346,7 @@ def num_tokens(text: str) -> int:
     return wide + -(-(len(text) - wide) // _NARROW_CHARACTERS)
 
 
-def _content(choice: Mapping[str, Any]) -> str:
+def content(choice: Mapping[str, Any]) -> str:
     """What was said in a chat choice: a text, or parts of one; "" for nothing (or a refusal)."""
     message = choice.get("message")
     content = message.get("content") if isinstance(message, dict) else None

@@ -6,6 +6,7 @@
 
 JSON lines: the head (what decides the answers), then one answer a line. A line cut short by a
 kill is taken off; a head that differs is refused, and so is anything else that is not whole.
+`Lines` is the same for records of any kind.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from qingyu.errors import JournalError
 from qingyu.prove.benchmarks import LETTERS
@@ -26,17 +27,18 @@ from qingyu.text import pick
 FORMAT = 1
 
 
-class Journal:
-    """See the module. Only one process may hold a journal open."""
+class Lines:
+    """Records as they come. Only one process may hold a file open. records: those that were
+    there when it was opened, the first one on line 2."""
 
-    def __init__(self, path: Path, file: IO[bytes], answers: dict[tuple[str, int], Answer]) -> None:
+    def __init__(self, path: Path, file: IO[bytes], records: list[Any]) -> None:
         self.path = path
-        self.answers = answers
+        self.records = records
         self._file = file
 
     @classmethod
-    def open(cls, path: Path, head: Mapping[str, Any]) -> Journal:
-        """Begin a journal, or go on with one of the same head.
+    def open(cls, path: Path, head: Mapping[str, Any]) -> Lines:
+        """Begin a file, or go on with one of the same head.
 
         Raises JournalError when it belongs to another run (it names what differs), is
         damaged, or is in use.
@@ -51,30 +53,66 @@ class Journal:
             whole = sum(len(line) + 1 for line in lines[:-1])
             if lines.pop():
                 file.truncate(whole)
-            answers = {}
             if lines:
                 _check_head(path, _parse(path, 1, lines[0]), wanted)
-                for number, line in enumerate(lines[1:], 2):
-                    answer = _answer(path, number, _parse(path, number, line))
-                    answers[answer.subject, answer.id] = answer
             else:
                 file.write(_line(wanted))
                 file.flush()
+            records = [_parse(path, number, line) for number, line in enumerate(lines[1:], 2)]
         except BaseException:
             file.close()
             raise
-        return cls(path, file, answers)
+        return cls(path, file, records)
 
-    def append(self, answers: Iterable[Answer]) -> None:
-        """Write answers; they are with the operating system when this returns."""
-        for answer in answers:
-            self.answers[answer.subject, answer.id] = answer
-            self._file.write(_line(asdict(answer)))
+    def append(self, records: Iterable[Any]) -> None:
+        """Write records; they are with the operating system when this returns."""
+        for record in records:
+            self._file.write(_line(record))
         self._file.flush()
 
     def close(self) -> None:
         os.fsync(self._file.fileno())
         self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Journal:
+    """See the module. Only one process may hold a journal open."""
+
+    def __init__(self, lines: Lines, answers: dict[tuple[str, int], Answer]) -> None:
+        self.path = lines.path
+        self.answers = answers
+        self._lines = lines
+
+    @classmethod
+    def open(cls, path: Path, head: Mapping[str, Any]) -> Journal:
+        """As `Lines.open`."""
+        lines = Lines.open(path, head)
+        try:
+            found = [_answer(path, number, one) for number, one in enumerate(lines.records, 2)]
+        except BaseException:
+            lines.close()
+            raise
+        return cls(lines, {(one.subject, one.id): one for one in found})
+
+    def append(self, answers: Iterable[Answer]) -> None:
+        """Write answers; they are with the operating system when this returns."""
+        answers = list(answers)
+        self.answers.update({(one.subject, one.id): one for one in answers})
+        self._lines.append(map(asdict, answers))
+
+    def close(self) -> None:
+        self._lines.close()
 
     def __enter__(self) -> Journal:
         return self
@@ -112,10 +150,10 @@ def _parse(path: Path, number: int, line: bytes) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
-        raise _damaged(path, number) from None
+        raise damaged(path, number) from None
 
 
-def _damaged(path: Path, number: int) -> JournalError:
+def damaged(path: Path, number: int) -> JournalError:
     return JournalError(
         pick(
             f"line {number} of {path} is damaged; begin anew with --restart,"
@@ -129,7 +167,7 @@ def _check_head(path: Path, found: Any, wanted: Mapping[str, Any]) -> None:
     if found == wanted:
         return
     if not isinstance(found, dict):
-        raise _damaged(path, 1)
+        raise damaged(path, 1)
     names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
     parts = [_difference(name, found.get(name), wanted.get(name)) for name in names]
     differs = "; ".join(parts)
@@ -160,7 +198,7 @@ def _answer(path: Path, number: int, fields: Any) -> Answer:
             fields["log_probs"] = (a, b, c, d)
         answer = Answer(**fields)
     except (TypeError, ValueError, KeyError):
-        raise _damaged(path, number) from None
+        raise damaged(path, number) from None
     if answer.choice not in ("", *LETTERS) or not isinstance(answer.id, int):
-        raise _damaged(path, number)
+        raise damaged(path, number)
     return answer

@@ -26,23 +26,25 @@ if TYPE_CHECKING:
 
 def markdown(report: Report) -> str:
     """GitHub's Markdown, with the pictures beside it."""
-    lines = [f"# {_plain(report.title)}", ""]
+    lines = [f"# {plain_words(report.title)}", ""]
     for run in report.runs:
         lines.append(
-            f"- **{_plain(run.label)}** ({_plain(run.setting)}): {run.verdict}".rstrip(": ")
+            f"- **{plain_words(run.label)}** ({plain_words(run.setting)}): {run.verdict}".rstrip(
+                ": "
+            )
         )
-        lines += [f"  - {_plain(fact)}" for fact in report.facts_of(run)]
+        lines += [f"  - {plain_words(fact)}" for fact in report.facts_of(run)]
     for section in report.sections:
         lines += ["", f"## {section.benchmark.title}"]
         for picture in section.pictures():
-            lines += ["", _image(picture.name, picture.title), "", _plain(picture.caption)]
+            lines += ["", _image(picture.name, picture.title), "", plain_words(picture.caption)]
         for table in report_tables.of_section(section):
-            lines += _table(table)
+            lines += markdown_table(table)
     lines += ["", f"## {pick('All runs', '全部评测')}"]
     if report.has_speed:
         lines += ["", _image("speed", report.speed_picture().title)]
     for table in report_tables.of_report(report):
-        lines += _table(table)
+        lines += markdown_table(table)
     return "\n".join(lines) + "\n"
 
 
@@ -71,7 +73,7 @@ def subjects_csv(report: Report) -> str:
                     ]
                 )
     head = "subject,name,category,correct,count,accuracy,standard_error,low95,high95"
-    return _csv([*_RUN_HEAD, *head.split(",")], rows)
+    return csv_text([*_RUN_HEAD, *head.split(",")], rows)
 
 
 def answers_csv(report: Report) -> str:
@@ -98,7 +100,7 @@ def answers_csv(report: Report) -> str:
                 ]
             )
     head = "subject,id,choice,key,correct,p_a,p_b,p_c,p_d,rule,cut,prompt_tokens,dropped_shots"
-    return _csv([*_RUN_HEAD, *head.split(",")], rows)
+    return csv_text([*_RUN_HEAD, *head.split(",")], rows)
 
 
 _RUN_HEAD = ("run", "benchmark", "split", "shots", "protocol", "method")
@@ -109,7 +111,8 @@ def _run_cells(run: Run) -> list[object]:
     return [run.label, *(exam[name] for name in _RUN_HEAD[1:])]
 
 
-def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV that spreadsheets read; see the module."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(head)
@@ -125,22 +128,23 @@ def _cell(value: object) -> object:
     return f"'{words}" if is_formula else words
 
 
-def _table(table: Table) -> list[str]:
+def markdown_table(table: Table) -> list[str]:
+    """Lines of a table with its title and note."""
     columns = len(table.head)
     marks = ["---"] + (["---"] if table.words else ["---:"]) * (columns - 1)
-    lines = ["", f"### {_plain(table.title)}", ""]
+    lines = ["", f"### {plain_words(table.title)}", ""]
     for row in (table.head, None, *table.rows):
-        cells = marks if row is None else [_plain(cell) for cell in row]
+        cells = marks if row is None else [plain_words(cell) for cell in row]
         lines.append("| " + " | ".join(cells) + " |")
     if table.note:
-        lines += ["", _plain(table.note)]
+        lines += ["", plain_words(table.note)]
     return lines
 
 
 def _image(name: str, title: str) -> str:
-    return f"![{_plain(title)}]({name}.svg)"
+    return f"![{plain_words(title)}]({name}.svg)"
 
 
-def _plain(words: str) -> str:
+def plain_words(words: str) -> str:
     """Words that Markdown shows as they are: no markup, no link, no HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|!~&@$]|:(?=//))", r"\\\1", words)

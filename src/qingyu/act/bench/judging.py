@@ -21,6 +21,8 @@ from qingyu.act.world import World
 from qingyu.errors import ActionError
 from qingyu.text import pick
 
+NOTHING = "-"
+
 
 @dataclass(frozen=True)
 class Scheduled:
@@ -79,8 +81,12 @@ class Judgement:
 
     @property
     def wrongly_done(self) -> bool:
-        """Whether something changed, now or later, that should not, or not to this."""
-        return any(one.kind in ("wrong", "other", "schedule") for one in self.reasons)
+        """Whether something changed, now or later, that should not, or not to this. Nothing at all
+        put off is missing, not wrong."""
+        return any(
+            one.kind in ("wrong", "other") or (one.kind == "schedule" and one.got != NOTHING)
+            for one in self.reasons
+        )
 
 
 def judge(
@@ -150,10 +156,11 @@ def _judge_schedules(
     """Several at the same moment count as one."""
     if wanted is None:
         return [
-            Reason(kind="schedule", where="at", wanted="-", got=str(one.when)) for one in schedules
+            Reason(kind="schedule", where="at", wanted=NOTHING, got=str(one.when))
+            for one in schedules
         ]
     if not schedules:
-        return [Reason(kind="schedule", where="at", wanted=str(wanted.when), got="-")]
+        return [Reason(kind="schedule", where="at", wanted=str(wanted.when), got=NOTHING)]
     said = world.now or datetime.datetime.min
     due = wanted.when.due(said, world.sun)
     reasons = [
@@ -170,6 +177,6 @@ def _judge_schedules(
                 reasons.append(Reason(kind="schedule", where=call.entity, got=str(error)))
     found = _compare(wanted.want, {}, after, fired)
     return reasons + [
-        Reason(kind="schedule", where=one.where, wanted=one.wanted or "-", got=one.got)
+        Reason(kind="schedule", where=one.where, wanted=one.wanted or NOTHING, got=one.got)
         for one in found
     ]

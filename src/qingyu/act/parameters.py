@@ -1,0 +1,31 @@
+"""Which parameter of a device's "set" a key of a form means, by the device's domain.
+
+PARAMETERS["light"]["warmth"]      # "color_temperature"
+BARE["cover"]                      # "position": what a number alone sets
+"""
+
+from __future__ import annotations
+
+BARE: dict[str, str] = {
+    "light": "brightness", "climate": "temperature", "humidifier": "humidity",
+    "water_heater": "temperature", "media_player": "volume", "cover": "position", "fan": "speed",
+    "charger": "limit", "seat": "heating",
+}  # fmt: skip
+"""What a number alone sets."""
+PARAMETERS: dict[str, dict[str, str]] = {
+    "light": {"brightness": "brightness", "color": "color", "warmth": "color_temperature",
+              "temperature": "color_temperature"},
+    "climate": {"temperature": "temperature", "mode": "mode", "fan": "fan", "speed": "fan",
+                "heating": "temperature"},
+    "fan": {"speed": "speed", "fan": "speed", "swing": "oscillating", "value": "speed"},
+    "humidifier": {"humidity": "humidity", "mode": "mode"},
+    "water_heater": {"temperature": "temperature", "heating": "temperature"},
+    "media_player": {"volume": "volume", "source": "source", "mode": "source"},
+    "cover": {"position": "position"},
+    "seat": {"heating": "heating", "ventilation": "ventilation", "temperature": "heating",
+             "fan": "ventilation", "speed": "ventilation"},
+    "charger": {"limit": "limit"},
+    "level": dict.fromkeys(("volume", "brightness", "position"), "value"),
+    "select": dict.fromkeys(("mode", "source", "brightness", "speed"), "value"),
+}  # fmt: skip
+"""The parameter a key of a form means on a device of a domain."""
