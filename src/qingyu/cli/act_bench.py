@@ -157,6 +157,7 @@ def act_bench(
             help=pick("most tokens a model writes at a time", "模型每次最多写的词元数"),
         ),
     ] = 768,
+    skill: Annotated[str | None, flags.skill()] = None,
     context: Annotated[int | None, flags.context()] = None,
     threads: Annotated[int | None, flags.threads()] = None,
     restart: Annotated[bool, flags.restart()] = False,
@@ -176,6 +177,7 @@ def act_bench(
         max_tokens=max_tokens,
         context=context,
         threads=threads,
+        skill=skill,
     ) as asked:
         folder = out or Path("act-bench") / _folder_name(selection, asked)
         if restart:
@@ -291,6 +293,7 @@ def _opened(
     max_tokens: int,
     context: int | None,
     threads: int | None,
+    skill: str | None,
 ) -> Iterator[System]:
     """Whoever was chosen, ready to be asked."""
     if (endpoint is None) == (system == "endpoint"):
@@ -307,8 +310,12 @@ def _opened(
             yield FastSystem()
         case "assistant":
             from qingyu.act.bench.assistant_system import AssistantSystem
+            from qingyu.act.skill.model import open_skill
 
-            with AssistantSystem() as assistant:
+            with (
+                open_skill(skill) as (understanding, identity),
+                AssistantSystem(skill=understanding, identity=identity) as assistant,
+            ):
                 yield assistant
         case "model":
             from qingyu.act.bench.tool_system import ModelWriter, ToolSystem

@@ -88,6 +88,7 @@ def assist(
             help=pick("model that talks where nothing is to be done", "闲聊时使用的模型"),
         ),
     ] = None,
+    skill: Annotated[str | None, flags.skill()] = None,
     as_json: Annotated[bool, flags.as_json()] = False,
 ) -> None:
     from qingyu.act.adapters.household import Household
@@ -95,6 +96,7 @@ def assist(
     from qingyu.act.chat_model import ModelChat
     from qingyu.act.database import Database
     from qingyu.act.households import open_household
+    from qingyu.act.skill.model import open_skill
     from qingyu.models.store import home_folder
 
     household = open_household(world)
@@ -108,11 +110,14 @@ def assist(
     with (
         Database.open(folder / f"{name}.sqlite") as database,
         closing(open_devices(household, file)) as devices,
+        open_skill(skill) as (understanding, _),
     ):
         talker = None if chat is None else ModelChat(common.open_model(chat))
         if isinstance(devices, Household):
             household = devices.world
-        with Assistant(household, devices, database, chat=talker) as assistant:
+        with Assistant(
+            household, devices, database, skill=understanding, chat=talker
+        ) as assistant:
             if isinstance(devices, Household):
                 devices.on_world(assistant.use_world)
             if text is not None:

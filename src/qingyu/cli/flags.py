@@ -235,3 +235,11 @@ def restart() -> Any:
     return typer.Option(
         "--restart", help=pick("forget answers given before", "忘掉之前的答案，重新开始")
     )
+
+
+def skill() -> Any:
+    return typer.Option(
+        metavar="MODEL",
+        show_default=pick("the one that ships", "自带模型"),
+        help=pick("model that understands orders, or none", "理解指令的模型，或 none"),
+    )
