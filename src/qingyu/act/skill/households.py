@@ -69,15 +69,17 @@ KINDS: Mapping[str, tuple[float, str, tuple[int, int], tuple[Counts, ...]]] = {
     "home and robot": (1, "home", (3, 7), (_HOME, _ROBOT)),
 }
 """weight, names of areas, how many, what is in it."""
+_NAMED_AS = {"app": "device.app"}
+"""`app` are the applications themselves."""
 _FLOORED = ("house", "office", "hotel", "school")
 
 
-@dataclassdef nothing(name: str) -> bool:
+def nothing(name: str) -> bool:
     """Forbids no name."""
     return False
 
 
-(frozen=True)
+@dataclass(frozen=True)
 class Household:
     """world, and what slots need: names that several devices share, option groups."""
 
@@ -184,8 +186,8 @@ class _Builder:
         return plain(name) not in self.taken and not self.forbidden(name)
 
     def device_names(self, domain: str, kind: str, area: Area | None) -> Group:
-        chance, key = self.chance, f"{domain}.{kind}" if kind else domain
-        keys = (key, domain) if self.names.of(key) else (domain,)
+        chance, key = self.chance, f"{domain}.{kind}" if kind else _NAMED_AS.get(domain, domain)
+        keys = (key,) if self.names.of(key) else (domain,)
         found: list[str] = []
         if chance.random() < 0.8:
             found += self.fresh(self.names.of(keys[0]), chance.randint(1, 2))
@@ -302,7 +304,7 @@ class _Builder:
         )
 
     def texts(self, domain: str) -> list[str]:
-        key = {"todo": "item", "timer": "label", "reminder": "reminder", "calendar": "event"}
+        key = {"todo": "item", "timer": "label", "reminder": "reminder.text", "calendar": "event"}
         pool = self.names.plain(key.get(domain, ""))
         return self.chance.sample(pool, min(len(pool), self.chance.randint(1, 4))) if pool else []
 

@@ -97,7 +97,7 @@ def read_folder(folder: Path, language: str) -> Rules:
         path = folder / f"{name}.yaml"
         return dict(read_yaml(path, DataError) or {}) if path.exists() else {}
 
-    macros = {name: str(text) for name, text in content("macros").items()}
+    macros = {_key(name): str(text) for name, text in content("macros").items()}
     values: dict[str, Any] = {}
     for path in sorted(folder.glob("lists*.yaml")):
         values |= read_yaml(path, DataError) or {}
@@ -151,11 +151,11 @@ def _words(values: Mapping[str, Any], macros: Mapping[str, str]) -> Words:
     maps: dict[str, Mapping[str, Template]] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            maps[name] = {
+            maps[_key(name)] = {
                 _key(key): read(_alternatives(one), macros) for key, one in value.items()
             }
         else:
-            lists[name] = _templates(value, macros)
+            lists[_key(name)] = _templates(value, macros)
     return Words(lists, maps)
 
 
@@ -179,7 +179,7 @@ def _rule(data: Mapping[str, Any], macros: Mapping[str, str], words: Words, name
     if unknown:
         raise _wrong(str(sorted(unknown)), "unknown key", "未知的键")
     local = data.get("let") or {}
-    own_macros = {**macros, **{key: one for key, one in local.items() if isinstance(one, str)}}
+    own_macros = macros | {_key(key): one for key, one in local.items() if isinstance(one, str)}
     own = _words({key: one for key, one in local.items() if not isinstance(one, str)}, own_macros)
     form = _text(data.get("form", ""))
     if "turns" in data:
