@@ -165,7 +165,7 @@ class Generator:
 
         self.changer.change(draft, household, self.chance, another)
         if self.chance.random() < 0.2 and (earlier := another("")) is not None:
-            if earlier.pending != "which" and earlier.form.split()[0] not in ("yes", "no", "pick"):
+            if earlier.pending != "which" and earlier.verb not in ("yes", "no", "pick"):
                 drafts.insert(0, earlier)
 
     def _matching(self, after: str) -> list[tuple[Rule, Turn]]:
