@@ -1,0 +1,177 @@
+"""From an example to lines to train with: what the model sees, and what it should answer.
+
+    marker = Marker(example.world)                     # qingyu.act.marks
+    for line in lines_of(example, marker):
+        line.prompt      # 'on <light> |\\n换成红色\\n'
+        line.answer      # 'set it color red'
+
+Runs the marker, so that the model is trained on what it will see, and points the form at the
+marks that were found. A turn whose mention was not found is repaired where what is meant is
+clear without it, else left out.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from qingyu.act.fast_text import simplified
+from qingyu.act.mark import Mark, Marked
+from qingyu.act.skill.changes import ORDERS
+from qingyu.act.skill.generator import Example, Mention, SaidTurn
+from qingyu.act.state import State, initial
+
+_POINTED = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?):([^<>]*)>")
+_QUOTED = re.compile(r'"([^"]*)"')
+_NUMBERED = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?)>[1-9]")
+_PLACES = frozenset({"area", "floor"})
+_VALUES = frozenset("percent degree kelvin metre angle level ordinal number duration time day".split())
+
+
+class Marks(Protocol):
+    """What finds mentions: qingyu.act.marks.Marker."""
+
+    def mark(self, text: str, state: State, now: datetime.datetime) -> Marked: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """prompt: context, newline, marked sentence, newline. category: of the rule."""
+
+    prompt: str
+    answer: str
+    category: str
+    text: str
+
+
+def lines_of(example: Example, marker: Marks) -> Iterator[Line]:
+    """A line for each turn, up to the first that cannot be used."""
+    state = initial(example.world)
+    now = example.world.now or datetime.datetime(2026, 11, 26, 19, 30)
+    context = ""
+    for turn in example.turns:
+        marked = marker.mark(turn.text, state, now)
+        answer = answer_of(turn, marked)
+        if answer is None:
+            return
+        yield Line(
+            prompt=f"{context}\n{marked.text}\n",
+            answer=answer,
+            category=example.category,
+            text=turn.text,
+        )
+        context = context_of(answer, turn.pending)
+
+
+def context_of(form: str, pending: str = "") -> str:
+    """The turn before as the next one sees it: marks without numbers, and what is pending."""
+    return f"{_NUMBERED.sub(r'<\1>', form)} | {pending}".rstrip()
+
+
+def answer_of(turn: SaidTurn, marked: Marked) -> str | None:
+    """The form with the marks that were found; None where one was not and nothing helps."""
+    form = turn.form
+    found: list[str] = []
+    for one in turn.mentions:
+        at = _mark_of(one, marked.marks)
+        if at is None:
+            return _repaired(turn, one, marked)
+        found.append(f"<{marked.marks[at].type}>{at + 1}")
+    if len(_POINTED.findall(form)) != len(found):
+        return None
+    marks = iter(found)
+    form = _POINTED.sub(lambda _: next(marks), form)
+    named = _with_named_classes(form, turn.classes, marked)
+    return None if named is None else _with_quotes(named, turn.text, marked)
+
+
+def _mark_of(mention: Mention, marks: Sequence[Mark]) -> int | None:
+    """Which mark stands for a mention: over most of its characters, and for the same thing."""
+    best, most = None, 0
+    for at, mark in enumerate(marks):
+        common = min(mark.end, mention.end) - max(mark.start, mention.start)
+        if common > most:
+            best, most = at, common
+    if best is None or most * 2 <= mention.end - mention.start:
+        return None
+    mark = marks[best]
+    if most * 2 <= mark.end - mark.start:
+        return None
+    if mention.ids and mark.ids and mention.type != "contact":
+        if not set(mention.ids) & set(mark.ids):
+            return None
+    if (mention.type in _VALUES) != (mark.type in _VALUES):
+        return None
+    if (mention.type in _PLACES) and mark.type not in (*_PLACES, "place"):
+        return None
+    return best
+
+
+def _repaired(turn: SaidTurn, lost: Mention, marked: Marked) -> str | None:
+    """A device that was not recognised is one that the household has not."""
+    verb = turn.form.split(" ", 1)[0]
+    touched = any(one.start < lost.end and lost.start < one.end for one in marked.marks)
+    device = lost.type in ("light", "switch", "fan", "climate", "lock") or "." in lost.type
+    if touched or not device or verb not in ORDERS or len(turn.mentions) > 2:
+        return None
+    if " ; " in turn.form or '"' in turn.form or " but " in turn.form:
+        return None
+    return _with_quotes(f'absent "{lost.words}"', turn.text, marked)
+
+
+def _with_named_classes(form: str, classes: Sequence[Mention], marked: Marked) -> str | None:
+    """A class word that is a device's name here (空调) points at the device."""
+    for one in classes:
+        covering = [at for at, mark in enumerate(marked.marks)
+                    if mark.start < one.end and one.start < mark.end]  # fmt: skip
+        if not covering:
+            continue
+        at = covering[0]
+        pattern = re.compile(rf"(?<= ){re.escape(one.type)}(?= |$)")
+        if len(covering) > 1 or len(pattern.findall(form)) != 1 or " all" in form:
+            return None
+        if marked.marks[at].type in (*_PLACES, *_VALUES):
+            return None
+        form = pattern.sub(f"<{marked.marks[at].type}>{at + 1}", form)
+    return form
+
+
+def _with_quotes(form: str, text: str, marked: Marked) -> str | None:
+    """Quotes as they stand in the marked sentence; None where one does not stand there whole."""
+    out, last = [], 0
+    for match in _QUOTED.finditer(form):
+        piece = _fragment(match[1], text, marked)
+        if piece is None:
+            return None
+        out += [form[last : match.start()], f'"{piece}"']
+        last = match.end()
+    return "".join([*out, form[last:]])
+
+
+def _fragment(words: str, text: str, marked: Marked) -> str | None:
+    start = text.rfind(words)
+    if start < 0 or not words:
+        return None
+    end, out = start + len(words), ""
+    for at, mark in enumerate(marked.marks):
+        if mark.end <= start or mark.start >= end:
+            continue
+        if mark.start < start or mark.end > end:
+            return None
+        out += _plain(text[start : mark.start]) + f"<{mark.type}>{at + 1}"
+        start = mark.end
+    out = " ".join((out + _plain(text[start:end])).split())
+    return out if out and out in marked.text and '"' not in out else None
+
+
+def _plain(text: str) -> str:
+    return simplified(text).lower()
+
+
+def training_text(lines: Iterable[Line]) -> Iterator[str]:
+    """Prompt and answer as one text each, as they are tokenized."""
+    for one in lines:
+        yield one.prompt + one.answer
