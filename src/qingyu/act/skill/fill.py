@@ -139,7 +139,7 @@ class Filler:
         one = self.chance.choice(free)
         self.used.add(one.id)
         word = self.called(one)
-        kind = f".{one.kind}" if one.kind and one.domain != "switch" else ""
+        kind = f".{one.kind}" if one.kind else ""
         ids = tuple(other.id for other in self.household.world.named(word))
         return Piece(word, kind="device", type=one.domain + kind, ids=ids)
 

@@ -41,7 +41,7 @@ _CAR: Counts = {
 }  # fmt: skip
 _PHONE: Counts = {
     "dialer": (1, 1), "messenger": (1, 1), "alarm": (1, 1), "reminder": (1, 1), "calendar": (1, 1), "timer": (1, 1),
-    "app": (1, 1), "navigator": (1, 1), "level.volume": (1, 2), "level.brightness": (1, 1), "light": (1, 1),
+    "app": (1, 1), "navigator": (1, 1), "level.volume": (1, 2), "level.brightness": (1, 1), "light.phone": (1, 1),
     "switch.phone": (1, 4), "todo": (0, 2), "media_player": (0, 1),
 }  # fmt: skip
 _ROBOT: Counts = {
@@ -285,7 +285,7 @@ class _Builder:
         names = self.device_names(domain, kind, area)
         if not names:
             return
-        kind = "" if domain == "switch" else kind
+        kind = "" if kind == "phone" else kind
         attributes = attributes_of(domain, chance, kind, self.texts(domain))
         options, called = self.options(domain, kind, attributes, areas)
         has_area = area is not None and DOMAINS[domain].state is not None
@@ -361,10 +361,13 @@ class _Builder:
             same = [at for at, one in enumerate(self.entities) if one.domain == domain]
             if len({self.entities[at].area for at in same}) < 2 or self.chance.random() < 0.4:
                 continue
-            kind = self.entities[same[0]].kind
+            kind = self.entities[self.chance.choice(same)].kind
+            same = [at for at in same if self.entities[at].kind == kind]
             key = f"{domain}.{kind}" if kind else domain
-            common = self.fresh(self.names.of(f"word.{domain}") or self.names.of(key))
+            common = self.fresh(self.names.of(f"word.{key}") or self.names.of(key))
             if not common:
+                continue
+            if len({self.entities[at].area for at in same}) < 2:
                 continue
             places: dict[str, int] = {self.entities[at].area: at for at in same}
             for at in list(places.values())[: self.chance.randint(2, 3)]:
