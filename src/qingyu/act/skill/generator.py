@@ -174,9 +174,11 @@ class Generator:
             return None
 
         self.changer.change(draft, household, self.chance, another)
-        if self.chance.random() < 0.2 and (earlier := another("")) is not None:
-            if earlier.pending != "which" and earlier.verb not in ("yes", "no", "pick"):
-                drafts.insert(0, earlier)
+        earlier = another("") if self.chance.random() < 0.2 else None
+        if earlier is None or earlier.pending == "which":
+            return
+        if earlier.verb not in ("yes", "no", "pick"):
+            drafts.insert(0, earlier)
 
     def _matching(self, after: str) -> list[tuple[Rule, Turn]]:
         """First turns whose form is as `after` asks: "{light}", "on {light} ; set", "confirm";

@@ -29,7 +29,10 @@ _QUOTED = re.compile(r'"([^"]*)"')
 _NUMBERED = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?)>[1-9]")
 _HALF_KNOWN = re.compile(r'absent "[^"]*<(?!ordinal|number)')
 _PLACES = frozenset({"area", "floor"})
-_VALUES = frozenset("percent degree kelvin metre angle level ordinal number duration time day".split())
+_VALUES = frozenset((
+    "percent", "degree", "kelvin", "metre", "angle", "level", "ordinal", "number", "duration",
+    "time", "day",
+))  # fmt: skip
 
 
 class Marks(Protocol):
@@ -104,9 +107,9 @@ def _mark_of(mention: Mention, marks: Sequence[Mark]) -> int | None:
     mark = marks[best]
     if most * 2 <= mark.end - mark.start:
         return None
-    if mention.ids and mark.ids and mention.type != "contact":
-        if not set(mention.ids) & set(mark.ids):
-            return None
+    apart = not set(mention.ids) & set(mark.ids)
+    if apart and mention.ids and mark.ids and mention.type != "contact":
+        return None
     if (mention.type in _VALUES) != (mark.type in _VALUES):
         return None
     if (mention.type in _PLACES) and mark.type not in (*_PLACES, "place"):
