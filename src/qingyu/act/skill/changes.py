@@ -14,10 +14,10 @@ from qingyu.act.skill.notation import Template, expand
 from qingyu.act.skill.pieces import Filled, Piece
 from qingyu.act.skill.rules import Around, Rules, Words
 
-ORDERS = frozenset(
-    "on off open close start stop pause play next previous mute unmute lock return activate set"
-    " more less clean".split()
-)
+ORDERS = frozenset((
+    "on", "off", "open", "close", "start", "stop", "pause", "play", "next", "previous", "mute",
+    "unmute", "lock", "return", "activate", "set", "more", "less", "clean",
+))  # fmt: skip
 """Orders that may come later, with others, or fail because there is no such device."""
 JOINED = ORDERS | {"unlock", "add", "wish", "absent", "launch"}
 _ABSENT: Mapping[str, str] = {
@@ -69,7 +69,10 @@ class Changer:
             at = chance.choice(places)
             draft.pieces[at : at + 1] = [Piece(self.blank), when, Piece(self.blank)]
         else:
-            between = chance.choice(("",) * 6 + ("，", "就", "帮我", "给我", "再", "的时候")) or self.blank
+            between = (
+                chance.choice(("",) * 6 + ("，", "就", "帮我", "给我", "再", "的时候"))
+                or self.blank
+            )
             if self.rules.language == "en":
                 between = chance.choice((" ", ", ", " please "))
             elif between == "的时候" and not words.endswith("点"):
@@ -93,9 +96,7 @@ class Changer:
         draft.pending = draft.pending or other.pending
         draft.used |= other.used
 
-    def absent(
-        self, draft: Draft, household: Household, chance: random.Random, kind: str
-    ) -> None:
+    def absent(self, draft: Draft, household: Household, chance: random.Random, kind: str) -> None:
         """Puts something there that the household has not."""
         those = [
             one
@@ -134,7 +135,9 @@ class Changer:
         if behind and meaning.endswith('"') and draft.verb != "absent":
             return
         template = chance.choice(around.behind if behind else around.before)
-        filler = Filler(household, self.rules.words, Words(), self.rules.language, chance, draft.used)
+        filler = Filler(
+            household, self.rules.words, Words(), self.rules.language, chance, draft.used
+        )
         try:
             words = filler.expanded(template)
         except Lacking:

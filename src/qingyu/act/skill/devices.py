@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from qingyu.act.vocabulary import COLORS, DOMAINS, SENSOR_KINDS
-from qingyu.act.world import Value
+from qingyu.act.world import Record, Value
 
 SENSORS: Mapping[str, tuple[str, float, float]] = {
     "temperature": ("°C", -5, 35), "humidity": ("%", 20, 90), "power": ("W", 0, 3000),
@@ -75,7 +75,9 @@ def attributes_of(
         if half:
             given["source"] = ""
     elif domain == "vacuum":
-        given = {"battery": chance.randint(5, 100)} | ({"area": ""} if most else {})
+        given["battery"] = chance.randint(5, 100)
+        if most:
+            given["area"] = ""
     elif domain == "humidifier":
         given = {"humidity": chance.randint(30, 80), "current_humidity": chance.randint(20, 70)}
     elif domain == "water_heater":
@@ -84,13 +86,13 @@ def attributes_of(
             "current_temperature": chance.randint(20, 70),
         }
     elif domain == "sensor":
-        given = {"kind": kind, "unit": SENSORS[kind][0]}
+        given |= {"kind": kind, "unit": SENSORS[kind][0]}
     elif domain in ("binary_sensor", "level", "select"):
         given = {"kind": kind}
     elif domain == "seat":
-        given = {"heating": chance.randint(0, 3)} | (
-            {"ventilation": chance.randint(0, 3)} if half else {}
-        )
+        given["heating"] = chance.randint(0, 3)
+        if half:
+            given["ventilation"] = chance.randint(0, 3)
     elif domain == "charger":
         given = {"limit": chance.randint(50, 100)}
     elif domain == "robot":
@@ -106,7 +108,9 @@ def _service(domain: str, chance: random.Random, texts: Sequence[str]) -> dict[s
     if domain == "todo":
         return {"items": tuple(texts)}
     if domain == "timer":
-        labels = [{"seconds": 60 * chance.randint(1, 50), "label": one} for one in texts]
+        labels: list[Record] = [
+            {"seconds": 60 * chance.randint(1, 50), "label": one} for one in texts
+        ]
         return {"timers": tuple(labels)}
     if domain == "alarm":
         hours = chance.sample(range(5, 11), chance.randint(0, 2))

@@ -18,11 +18,13 @@ from qingyu.act.skill.notation import Slot, Template, expand
 from qingyu.act.skill.pieces import Filled, Piece
 from qingyu.act.skill.rules import Words
 from qingyu.act.vocabulary import DOMAINS
-from qingyu.act.world import Named
+from qingyu.act.world import Area, Entity, Floor, Named, Record
 
 _JOINS = {
-    "zh": (("、", "和"), ("、", "、"), ("和", "还有"), ("跟", "跟"), ("，", "还有"), ("还有", "还有"), (" ", " "),
-           ("、", "以及"), ("", "和"), ("加", "加")),
+    "zh": (
+        ("、", "和"), ("、", "、"), ("和", "还有"), ("跟", "跟"), ("，", "还有"), (" ", " "),
+        ("还有", "还有"), ("、", "以及"), ("", "和"), ("加", "加"),
+    ),
     "en": ((", ", " and "), (", the ", " and the "), (" and ", " and "), (" and the ", " and the "),
            (", ", ", and "), (" ", " and "), (", ", ", "), (" plus ", " plus ")),
 }  # fmt: skip
@@ -139,7 +141,7 @@ class Filler:
         one = self.chance.choice(free)
         self.used.add(one.id)
         word = self.called(one)
-        kind = f".{one.kind}" if one.kind and one.domain != "switch" else ""
+        kind = f".{one.kind}" if one.kind else ""
         ids = tuple(other.id for other in self.household.world.named(word))
         return Piece(word, kind="device", type=one.domain + kind, ids=ids)
 
@@ -163,6 +165,7 @@ class Filler:
     def place(self, detail: str, what: str) -> Piece:
         """An area or floor."""
         world = self.household.world
+        groups: dict[str, tuple[Area, ...] | tuple[Floor, ...]]
         groups = {"area": world.areas, "floor": world.floors}
         free = [(kind, one) for kind in what.split("/") for one in groups[kind]
                 if one.id not in self.used]  # fmt: skip
@@ -200,15 +203,15 @@ class Filler:
 
     def entry(self, what: str, detail: str) -> Piece:
         """An item of a list, or the label, text or title of a timer, reminder, event."""
-        found: list[str] = []
         world = self.household.world
+        found: list[str] = []
         if what == "item":
-            found = [str(text) for one in world.select(domain="todo")
-                     for text in one.attributes["items"]]  # type: ignore[union-attr]  # fmt: skip
+            for one in world.select(domain="todo"):
+                found += [text for text in _listed(one, "items") if isinstance(text, str)]
         for domain, key, part in _RECORDS if what == "title" else ():
-            if detail in ("", domain):
-                found += [str(row[part]) for one in world.select(domain=domain)
-                          for row in one.attributes.get(key, ())]  # type: ignore[union-attr,index]  # fmt: skip
+            for one in world.select(domain=domain) if detail in ("", domain) else ():
+                rows = _listed(one, key)
+                found += [str(row[part]) for row in rows if not isinstance(row, str)]
         found = [one for one in found if one and one not in self.used]
         if not found:
             raise Lacking(what)
@@ -242,6 +245,11 @@ class Filler:
         return Piece(words, kind="time", type=what)
 
 
+def _listed(one: Entity, key: str) -> tuple[str | Record, ...]:
+    value = one.attributes.get(key)
+    return value if isinstance(value, tuple) else ()
+
+
 def _range(detail: str) -> tuple[float, float]:
     low, _, high = detail.partition("-")
     return float(low), float(high or low)
@@ -249,12 +257,13 @@ def _range(detail: str) -> tuple[float, float]:
 
 _RANGES: Mapping[str, tuple[float, float, tuple[float, ...]]] = {
     "percent": (5, 100, (5, 5, 1)), "number": (1, 100, (1, 1, 5)), "amount": (5, 100, (5, 5, 1)),
-    "degree": (16, 30, (1, 1, 1, 0.5)), "temp": (16, 30, (1, 1, 1, 0.5)), "kelvin": (2200, 6500, (100, 500)),
-    "metre": (0.5, 10, (0.5, 0.5, 0.1)), "angle": (15, 180, (15, 5)), "level": (1, 3, (1,)), "ordinal": (1, 4, (1,)),
+    "degree": (16, 30, (1, 1, 1, 0.5)), "temp": (16, 30, (1, 1, 1, 0.5)),
+    "kelvin": (2200, 6500, (100, 500)), "metre": (0.5, 10, (0.5, 0.5, 0.1)),
+    "angle": (15, 180, (15, 5)), "level": (1, 3, (1,)), "ordinal": (1, 4, (1,)),
 }  # fmt: skip
 _SAYERS: Mapping[str, Callable[[float, str, random.Random], str]] = {
     "percent": said.percent, "number": said.number, "degree": said.degree, "kelvin": said.kelvin,
-    "metre": said.metre, "angle": said.degree, "level": said.level, "ordinal": said.ordinal,
+    "metre": said.metre, "angle": said.angle, "level": said.level, "ordinal": said.ordinal,
 }  # fmt: skip
 
 Maker = Callable[[Filler, str], Piece]

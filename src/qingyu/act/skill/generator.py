@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from qingyu.act.bench.leaks import is_device_name, untested
 from qingyu.act.skill.changes import Changer
 from qingyu.act.skill.draft import Draft
 from qingyu.act.skill.fill import Filler, Lacking
@@ -68,15 +69,17 @@ class Example:
         return self.world.speaker
 
 
-def sentences(
-    seed: int, language: str, *, forbidden: Forbidden = nothing, noisy: bool = True
-) -> Iterator[Example]:
-    """Examples in "zh" or "en". forbidden: names that no device may have."""
-    generator = Generator(read_rules(language), seed, forbidden, noisy=noisy)
+def sentences(seed: int, language: str, *, noisy: bool = True) -> Iterator[Example]:
+    """Examples in "zh" or "en", none of which is in the benchmark, nor is a device's name."""
+    generator = Generator(read_rules(language), seed, is_device_name, noisy=noisy)
+    return untested(generator.examples(), lambda one: [turn.text for turn in one.turns])
+
+
+def worlds(seed: int, language: str = "zh") -> Iterator[World]:
+    """The households that sentences are made in."""
+    chance = random.Random(seed)
     while True:
-        example = generator.example()
-        if example is not None:
-            yield example
+        yield make_household(language, chance, forbidden=is_device_name).world
 
 
 class Generator:
@@ -93,6 +96,13 @@ class Generator:
         self.pool: list[Household] = []
         self.before: dict[str, list[tuple[Rule, Turn]]] = {}
         self.used = 0
+
+    def examples(self) -> Iterator[Example]:
+        """Without end."""
+        while True:
+            example = self.example()
+            if example is not None:
+                yield example
 
     def example(self, rule: Rule | None = None) -> Example | None:
         """The next one; None where no household of the pool fits its rule."""
@@ -164,9 +174,11 @@ class Generator:
             return None
 
         self.changer.change(draft, household, self.chance, another)
-        if self.chance.random() < 0.2 and (earlier := another("")) is not None:
-            if earlier.pending != "which" and earlier.verb not in ("yes", "no", "pick"):
-                drafts.insert(0, earlier)
+        earlier = another("") if self.chance.random() < 0.2 else None
+        if earlier is None or earlier.pending == "which":
+            return
+        if earlier.verb not in ("yes", "no", "pick"):
+            drafts.insert(0, earlier)
 
     def _matching(self, after: str) -> list[tuple[Rule, Turn]]:
         """First turns whose form is as `after` asks: "{light}", "on {light} ; set", "confirm";

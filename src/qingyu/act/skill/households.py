@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from qingyu.act.skill.devices import attributes_of, state_of
-from qingyu.act.skill.names import Group, Names, read_names
+from qingyu.act.skill.names import Group, read_names
 from qingyu.act.vocabulary import BINARY_KINDS, DOMAINS, SENSOR_KINDS
-from qingyu.act.world import Area, Contact, Entity, Floor, Sun, World, plain
+from qingyu.act.world import Area, Contact, Entity, Floor, Sun, Value, World, plain
 
 Forbidden = Callable[[str], bool]
 Counts = Mapping[str, tuple[int, int]]
@@ -27,33 +27,37 @@ ON_OFF = (
 )  # fmt: skip
 """What `{device}` stands for."""
 
-_HOME: Counts = {
-    "light": (2, 9), "switch": (1, 6), "cover.curtain": (0, 2), "cover.blind": (0, 1), "cover.shade": (0, 1),
-    "cover.window": (0, 2), "cover.garage": (0, 1), "cover.gate": (0, 1), "cover.door": (0, 1),
-    "climate": (0, 3), "fan": (0, 2), "lock": (0, 2), "media_player": (1, 3), "vacuum": (0, 1), "valve": (0, 1),
-    "humidifier": (0, 1), "water_heater": (0, 1), "sensor": (1, 5), "binary_sensor": (0, 4), "scene": (1, 4),
-    "todo": (0, 2), "timer": (0, 1), "alarm": (0, 1), "reminder": (0, 1), "calendar": (0, 1),
-}  # fmt: skip
-_CAR: Counts = {
-    "climate": (1, 2), "cover.window": (2, 4), "cover.sunroof": (0, 1), "cover.boot": (1, 1), "cover.door": (0, 2),
-    "cover.shade": (0, 1), "lock": (1, 1), "select.headlights": (1, 1), "select.drive_mode": (1, 1), "light": (1, 3),
-    "media_player": (1, 1), "seat": (1, 4), "navigator": (1, 1), "charger": (0, 1), "sensor": (2, 4),
-}  # fmt: skip
-_PHONE: Counts = {
-    "dialer": (1, 1), "messenger": (1, 1), "alarm": (1, 1), "reminder": (1, 1), "calendar": (1, 1), "timer": (1, 1),
-    "app": (1, 1), "navigator": (1, 1), "level.volume": (1, 2), "level.brightness": (1, 1), "light": (1, 1),
-    "switch.phone": (1, 4), "todo": (0, 2), "media_player": (0, 1),
-}  # fmt: skip
-_ROBOT: Counts = {
-    "robot": (1, 1), "light": (1, 3), "cover.gate": (0, 1), "cover.door": (0, 1), "lock": (0, 1), "switch": (0, 2),
-    "sensor": (0, 2),
-}  # fmt: skip
-_WORK: Counts = {
-    "light": (2, 8), "switch": (1, 8), "cover.blind": (0, 2), "cover.curtain": (0, 1), "cover.gate": (0, 1),
-    "cover.door": (0, 1), "climate": (1, 4), "fan": (0, 4), "lock": (0, 2), "media_player": (0, 2), "valve": (0, 2),
-    "humidifier": (0, 1), "sensor": (1, 4), "binary_sensor": (0, 3), "scene": (0, 3), "timer": (0, 1),
-    "todo": (0, 2), "calendar": (0, 1), "vacuum": (0, 1),
-}  # fmt: skip
+
+def _counts(text: str) -> Counts:
+    """ "light 2-9 fan 0-2": from how many to how many of each."""
+    words = text.split()
+    ranges = (tuple(map(int, many.split("-"))) for many in words[1::2])
+    return {name: (low, high) for name, (low, high) in zip(words[::2], ranges, strict=True)}
+
+
+_HOME = _counts(
+    "light 2-9 switch 1-6 cover.curtain 0-2 cover.blind 0-1 cover.shade 0-1"
+    " cover.window 0-2 cover.garage 0-1 cover.gate 0-1 cover.door 0-1 climate 0-3 fan 0-2"
+    " lock 0-2 media_player 1-3 vacuum 0-1 valve 0-1 humidifier 0-1 water_heater 0-1"
+    " sensor 1-5 binary_sensor 0-4 scene 1-4 todo 0-2 timer 0-1 alarm 0-1 reminder 0-1"
+    " calendar 0-1"
+)
+_CAR = _counts(
+    "climate 1-2 cover.window 2-4 cover.sunroof 0-1 cover.boot 1-1 cover.door 0-2"
+    " cover.shade 0-1 lock 1-1 select.headlights 1-1 select.drive_mode 1-1 light 1-3"
+    " media_player 1-1 seat 1-4 navigator 1-1 charger 0-1 sensor 2-4"
+)
+_PHONE = _counts(
+    "dialer 1-1 messenger 1-1 alarm 1-1 reminder 1-1 calendar 1-1 timer 1-1 app 1-1"
+    " navigator 1-1 level.volume 1-2 level.brightness 1-1 light.phone 1-1 switch.phone 1-4"
+    " todo 0-2 media_player 0-1"
+)
+_ROBOT = _counts("robot 1-1 light 1-3 cover.gate 0-1 cover.door 0-1 lock 0-1 switch 0-2 sensor 0-2")
+_WORK = _counts(
+    "light 2-8 switch 1-8 cover.blind 0-2 cover.curtain 0-1 cover.gate 0-1 cover.door 0-1"
+    " climate 1-4 fan 0-4 lock 0-2 media_player 0-2 valve 0-2 humidifier 0-1 sensor 1-4"
+    " binary_sensor 0-3 scene 0-3 timer 0-1 todo 0-2 calendar 0-1 vacuum 0-1"
+)
 KINDS: Mapping[str, tuple[float, str, tuple[int, int], tuple[Counts, ...]]] = {
     "flat": (5, "home", (2, 6), (_HOME,)),
     "house": (5, "home", (5, 11), (_HOME, _HOME)),
@@ -176,7 +180,7 @@ class _Builder:
                 break
             group = self.chance.choice(groups)
             free = [one for one in group if self.is_free(one)]
-            if free and group[0] in free:
+            if free:
                 free = free[:wanted]
                 self.taken.update(map(plain, free))
                 return tuple(free)
@@ -285,7 +289,7 @@ class _Builder:
         names = self.device_names(domain, kind, area)
         if not names:
             return
-        kind = "" if domain == "switch" else kind
+        kind = "" if kind == "phone" else kind
         attributes = attributes_of(domain, chance, kind, self.texts(domain))
         options, called = self.options(domain, kind, attributes, areas)
         has_area = area is not None and DOMAINS[domain].state is not None
@@ -309,7 +313,7 @@ class _Builder:
         return self.chance.sample(pool, min(len(pool), self.chance.randint(1, 4))) if pool else []
 
     def options(
-        self, domain: str, kind: str, attributes: dict[str, object], areas: tuple[Area, ...]
+        self, domain: str, kind: str, attributes: dict[str, Value], areas: tuple[Area, ...]
     ) -> tuple[dict[str, tuple[str, ...]], dict[str, Group]]:
         """Lists to choose from, and what their entries are called."""
         chance = self.chance
@@ -361,15 +365,20 @@ class _Builder:
             same = [at for at, one in enumerate(self.entities) if one.domain == domain]
             if len({self.entities[at].area for at in same}) < 2 or self.chance.random() < 0.4:
                 continue
-            kind = self.entities[same[0]].kind
+            kind = self.entities[self.chance.choice(same)].kind
+            same = [at for at in same if self.entities[at].kind == kind]
             key = f"{domain}.{kind}" if kind else domain
-            common = self.fresh(self.names.of(f"word.{domain}") or self.names.of(key))
+            common = self.fresh(self.names.of(f"word.{key}") or self.names.of(key))
             if not common:
+                continue
+            if len({self.entities[at].area for at in same}) < 2:
                 continue
             places: dict[str, int] = {self.entities[at].area: at for at in same}
             for at in list(places.values())[: self.chance.randint(2, 3)]:
                 old = self.entities[at]
-                self.entities[at] = _renamed(old, (common[0], *old.names[: self.chance.randint(0, 2)]))
+                self.entities[at] = _renamed(
+                    old, (common[0], *old.names[: self.chance.randint(0, 2)])
+                )
             found[common[0]] = tuple(one for one in self.entities if common[0] in one.names)
         return {name: those for name, those in found.items() if len(those) > 1}
 

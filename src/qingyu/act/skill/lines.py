@@ -27,8 +27,12 @@ from qingyu.act.state import State, initial
 _POINTED = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?):([^<>]*)>")
 _QUOTED = re.compile(r'"([^"]*)"')
 _NUMBERED = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?)>[1-9]")
+_HALF_KNOWN = re.compile(r'absent "[^"]*<(?!ordinal|number)')
 _PLACES = frozenset({"area", "floor"})
-_VALUES = frozenset("percent degree kelvin metre angle level ordinal number duration time day".split())
+_VALUES = frozenset((
+    "percent", "degree", "kelvin", "metre", "angle", "level", "ordinal", "number", "duration",
+    "time", "day",
+))  # fmt: skip
 
 
 class Marks(Protocol):
@@ -68,7 +72,8 @@ def lines_of(example: Example, marker: Marks) -> Iterator[Line]:
 
 def context_of(form: str, pending: str = "") -> str:
     """The turn before as the next one sees it: marks without numbers, and what is pending."""
-    return f"{_NUMBERED.sub(r'<\1>', form)} | {pending}".rstrip()
+    unnumbered = _NUMBERED.sub(r"<\1>", form)
+    return f"{unnumbered} | {pending}".rstrip()
 
 
 def answer_of(turn: SaidTurn, marked: Marked) -> str | None:
@@ -85,7 +90,9 @@ def answer_of(turn: SaidTurn, marked: Marked) -> str | None:
     marks = iter(found)
     form = _POINTED.sub(lambda _: next(marks), form)
     named = _with_named_classes(form, turn.classes, marked)
-    return None if named is None else _with_quotes(named, turn.text, marked)
+    answer = None if named is None else _with_quotes(named, turn.text, marked)
+    # Half of what is "absent" has the name of something that is there: nobody could know.
+    return None if answer is not None and _HALF_KNOWN.search(answer) else answer
 
 
 def _mark_of(mention: Mention, marks: Sequence[Mark]) -> int | None:
@@ -100,9 +107,9 @@ def _mark_of(mention: Mention, marks: Sequence[Mark]) -> int | None:
     mark = marks[best]
     if most * 2 <= mark.end - mark.start:
         return None
-    if mention.ids and mark.ids and mention.type != "contact":
-        if not set(mention.ids) & set(mark.ids):
-            return None
+    apart = not set(mention.ids) & set(mark.ids)
+    if apart and mention.ids and mark.ids and mention.type != "contact":
+        return None
     if (mention.type in _VALUES) != (mark.type in _VALUES):
         return None
     if (mention.type in _PLACES) and mark.type not in (*_PLACES, "place"):

@@ -82,16 +82,20 @@ class Noise:
 
     def _called(self, out: list[Piece], chance: random.Random, share: float) -> list[Piece]:
         if self.calls and chance.random() < share:
-            gap = chance.choice(("，", "", " ")) if self.language == "zh" else chance.choice((", ", " "))
+            gap = (
+                chance.choice(("，", "", " "))
+                if self.language == "zh"
+                else chance.choice((", ", " "))
+            )
             out.insert(0, Piece(chance.choice(self.calls) + gap))
         return out
 
-    def _slip(
-        self, out: list[Piece], household: Household, chance: random.Random
-    ) -> list[Piece]:
+    def _slip(self, out: list[Piece], household: Household, chance: random.Random) -> list[Piece]:
         """Another device first, then a correction, then the one that is meant."""
-        places = [at for at, one in enumerate(out) if one.kind in ("device", "area", "contact", "number")
-                  and len(one.text) > 1]  # fmt: skip
+        kinds = ("device", "area", "contact", "number")
+        places = [
+            at for at, one in enumerate(out) if one.kind in kinds and len(one.text) > 1
+        ]  # fmt: skip
         if not places:
             return out
         at = chance.choice(places)
@@ -153,7 +157,9 @@ class Noise:
                       if "quote" not in (out[at].kind, out[at - 1].kind)]  # fmt: skip
             if places:
                 word = chance.choice(self.inside)
-                out.insert(chance.choice(places), Piece(word if self.language == "zh" else f" {word} "))
+                out.insert(
+                    chance.choice(places), Piece(word if self.language == "zh" else f" {word} ")
+                )
         first = out[0] if out else Piece("")
         if first.kind == "text" and first.text and chance.random() < 0.35:
             if self.language == "zh":
@@ -168,15 +174,21 @@ class Noise:
         gap = " " if chance.random() < 0.3 else ""
         for one in out:
             if one.kind != "quote" and one.kind not in ("number", "time"):
-                one.text = _SIGNS.sub(gap if _ZH.search(one.text) or "，" in one.text else "", one.text)
+                one.text = _SIGNS.sub(
+                    gap if _ZH.search(one.text) or "，" in one.text else "", one.text
+                )
 
 
 def _other_than(one: Piece, household: Household, chance: random.Random) -> str:
     """The name of another thing of the same kind, "" where there is none."""
     world = household.world
     if one.kind == "device":
-        names = [other.names[0] for other in world.entities
-                 if f"{other.domain}" == one.type.partition(".")[0] and other.id not in one.ids]  # fmt: skip
+        domain = one.type.partition(".")[0]
+        names = [
+            other.names[0]
+            for other in world.entities
+            if other.domain == domain and other.id not in one.ids
+        ]
         if not names or chance.random() < 0.3:
             names = [other.names[0] for other in household.things("device")
                      if other.id not in one.ids]  # fmt: skip
@@ -186,7 +198,11 @@ def _other_than(one: Piece, household: Household, chance: random.Random) -> str:
         names = [other.names[0] for other in world.contacts if other.value not in one.ids]
     else:
         digits = re.fullmatch(r"(\d{1,2})(\D*)", one.text)
-        names = [f"{max(1, int(digits[1]) + chance.choice((-5, -2, 2, 5, 10)))}{digits[2]}"] if digits else []
+        names = (
+            [f"{max(1, int(digits[1]) + chance.choice((-5, -2, 2, 5, 10)))}{digits[2]}"]
+            if digits
+            else []
+        )
     return chance.choice(names) if names else ""
 
 

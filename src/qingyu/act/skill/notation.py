@@ -174,5 +174,8 @@ class _Reader:
 
 def _wrong(text: str, sign: str) -> DataError:
     return DataError(
-        pick(f"Sentence template {text!r}: trouble with {sign!r}", f"句子模板 {text!r}：{sign!r} 有问题")
+        pick(
+            f"Sentence template {text!r}: trouble with {sign!r}",
+            f"句子模板 {text!r}：{sign!r} 有问题",
+        )
     )

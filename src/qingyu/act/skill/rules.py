@@ -179,7 +179,9 @@ def _rule(data: Mapping[str, Any], macros: Mapping[str, str], words: Words, name
     if unknown:
         raise _wrong(str(sorted(unknown)), "unknown key", "未知的键")
     local = data.get("let") or {}
-    own_macros = macros | {_key(key): one for key, one in local.items() if isinstance(one, str)}
+    own_macros = dict(macros) | {
+        _key(key): one for key, one in local.items() if isinstance(one, str)
+    }
     own = _words({key: one for key, one in local.items() if not isinstance(one, str)}, own_macros)
     form = _text(data.get("form", ""))
     if "turns" in data:
@@ -214,7 +216,9 @@ def _turn(line: str, form: str, macros: Mapping[str, str], own: Words, words: Wo
     possible = _possible(template, own, words)
     missing = [one for one in SLOT.findall(meant) if one not in possible]
     if missing:
-        raise _wrong(line, f"{{{missing[0]}}} is not in the sentence", f"句子里没有 {{{missing[0]}}}")
+        raise _wrong(
+            line, f"{{{missing[0]}}} is not in the sentence", f"句子里没有 {{{missing[0]}}}"
+        )
     return Turn(template, " ".join(meant.split()), pending.strip())
 
 

@@ -15,12 +15,18 @@ from collections.abc import Callable
 Chance = random.Random
 
 _DIGITS = "零一二三四五六七八九"
-_ONES = (
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_ONES = _words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
     " fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
-_NTH = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth".split()
+)
+_TENS = _words("zero ten twenty thirty forty fifty sixty seventy eighty ninety")
+_NTH = _words("zeroth first second third fourth fifth sixth seventh eighth ninth tenth")
 
 
 def chinese(value: int) -> str:
@@ -50,6 +56,21 @@ def english(value: int) -> str:
     rest = value % size
     joint = " and " if rest and rest < 100 else " "
     return f"{english(value // size)} {word}" + (f"{joint}{english(rest)}" if rest else "")
+
+
+_ZH_DAYS = _words(
+    "明天 明天 后天 今天 大后天 周一 周三 周五 周六 星期天 下周二 下周五"
+    " 礼拜四 明儿 这周六 下周一 12月3号 三月八号 周日 下个星期三"
+)
+_ZH_SUN = _words(
+    "日落的时候 日落时 日落后 天黑以后 天黑后 太阳下山后 日出时 日出后"
+    " 天亮以后 日落前半小时 日落后十分钟 日落后一小时 日出前十分钟"
+    " 太阳落山以后 天黑之后 日落前20分钟 日落"
+)
+_ZH_DAILY = _words(
+    "每天早上 每天晚上 每天 工作日早上 每个工作日 周末早上 每周一早上"
+    " 每周五晚上 每晚 每个周六上午 周一到周五早上"
+)
 
 
 def number(value: float, language: str, chance: Chance) -> str:
@@ -92,7 +113,7 @@ def percent(value: float, language: str, chance: Chance) -> str:
 
 
 def degree(value: float, language: str, chance: Chance) -> str:
-    """A temperature or an angle with its unit; a temperature may have a half."""
+    """A temperature with its unit; it may have a half."""
     whole, half = int(value), value != int(value)
     roll = chance.random()
     if language == "zh":
@@ -115,6 +136,15 @@ def degree(value: float, language: str, chance: Chance) -> str:
         return chance.choice(("one degree", "1 degree", "a degree"))
     ends = (" degrees",) * 12 + (" deg", "°", "°C", " degrees celsius", "C")
     return words + chance.choice(ends if words.isdigit() else ends[:13])
+
+
+def angle(value: float, language: str, chance: Chance) -> str:
+    """How far to turn, whole degrees."""
+    whole = int(value)
+    if language == "zh":
+        return (chinese(whole) if chance.random() < 0.6 else str(whole)) + "度"
+    words = english(whole) if chance.random() < 0.5 else str(whole)
+    return words + (chance.choice((" degrees", " degrees", "°")) if words.isdigit() else " degrees")
 
 
 def kelvin(value: float, language: str, chance: Chance) -> str:
@@ -204,8 +234,10 @@ def _zh_duration(chance: Chance) -> str:
     if roll < 0.6:
         return chance.choice(("一分半钟", "三分半钟", "两分半钟", "六分钟", "四分钟", "七分半钟"))
     if roll < 0.68:
-        return _zh_count(chance.choice((5, 10, 15, 20, 30, 40, 45, 60, 90)), chance) + "秒" + (
-            "钟" if chance.random() < 0.4 else ""
+        return (
+            _zh_count(chance.choice((5, 10, 15, 20, 30, 40, 45, 60, 90)), chance)
+            + "秒"
+            + ("钟" if chance.random() < 0.4 else "")
         )
     if roll < 0.8:
         return chance.choice(("半小时", "半小时", "半个小时", "半个钟头", "一刻钟", "三刻钟"))
@@ -245,14 +277,19 @@ def clock(language: str, chance: Chance) -> str:
     return _zh_clock(chance) if language == "zh" else _en_clock(chance)
 
 
-_ZH_PARTS = {
-    "早上": (6, 9), "上午": (8, 11), "早晨": (5, 8), "清晨": (5, 6), "凌晨": (1, 5), "中午": (12, 12),
-    "下午": (1, 6), "傍晚": (5, 7), "晚上": (6, 11), "夜里": (10, 12), "今晚": (7, 11), "今天晚上": (7, 11),
-    "今天下午": (1, 6), "明天早上": (6, 10), "明早": (5, 9), "明天上午": (8, 11), "明天下午": (1, 6),
-    "明晚": (6, 11), "明天晚上": (6, 11), "后天上午": (8, 11), "后天下午": (2, 5), "周六早上": (7, 10),
-    "下周一上午": (8, 11), "星期天下午": (1, 6), "周五晚上": (6, 10), "明儿早上": (6, 9), "半夜": (1, 3),
-    "礼拜三上午": (8, 11), "周日早上": (8, 10), "下周四下午": (2, 5), "这周五下午": (2, 5),
-}  # fmt: skip
+_ZH_PARTS: dict[str, tuple[int, int]] = {
+    name: (int(low), int(high))
+    for name, low, high in (
+        one.split("-")
+        for one in _words(
+            "早上-6-9 上午-8-11 早晨-5-8 清晨-5-6 凌晨-1-5 中午-12-12 下午-1-6 傍晚-5-7 晚上-6-11"
+            " 夜里-10-12 今晚-7-11 今天晚上-7-11 今天下午-1-6 明天早上-6-10 明早-5-9 明天上午-8-11"
+            " 明天下午-1-6 明晚-6-11 明天晚上-6-11 后天上午-8-11 后天下午-2-5 周六早上-7-10"
+            " 下周一上午-8-11 星期天下午-1-6 周五晚上-6-10 明儿早上-6-9 半夜-1-3 礼拜三上午-8-11"
+            " 周日早上-8-10 下周四下午-2-5 这周五下午-2-5"
+        )
+    )
+}
 
 
 def _zh_clock(chance: Chance) -> str:
@@ -325,26 +362,25 @@ def _en_clock(chance: Chance) -> str:
 def day(language: str, chance: Chance) -> str:
     """A day without a time."""
     if language == "zh":
-        return chance.choice(("明天", "明天", "后天", "今天", "大后天", "周一", "周三", "周五", "周六", "星期天",
-                              "下周二", "下周五", "礼拜四", "明儿", "这周六", "下周一", "12月3号", "三月八号",
-                              "周日", "下个星期三"))  # fmt: skip
+        return chance.choice(_ZH_DAYS)
     return chance.choice(("tomorrow", "tomorrow", "today", "the day after tomorrow", "on monday",
                           "on friday", "friday", "saturday", "next tuesday", "on sunday",
-                          "next monday", "this thursday", "on december 3rd", "wednesday"))  # fmt: skip
+                          "next monday", "this thursday", "on december 3rd",
+                          "wednesday"))  # fmt: skip
 
 
 def after(language: str, chance: Chance) -> str:
     length = duration(language, chance)
     if language == "zh":
-        return chance.choice(("{}后", "{}后", "{}之后", "{}以后", "过{}", "再过{}", "等{}")).format(length)
+        return chance.choice(("{}后", "{}后", "{}之后", "{}以后", "过{}", "再过{}", "等{}")).format(
+            length
+        )
     return chance.choice(("in {}", "in {}", "in {}", "after {}", "{} from now")).format(length)
 
 
 def by_sun(language: str, chance: Chance) -> str:
     if language == "zh":
-        return chance.choice(("日落的时候", "日落时", "日落后", "天黑以后", "天黑后", "太阳下山后", "日出时",
-                              "日出后", "天亮以后", "日落前半小时", "日落后十分钟", "日落后一小时", "日出前十分钟",
-                              "太阳落山以后", "天黑之后", "日落前20分钟", "日落"))  # fmt: skip
+        return chance.choice(_ZH_SUN)
     return chance.choice(("at sunset", "at sunset", "after sunset", "at sunrise", "at dusk",
                           "at dawn", "half an hour before sunset", "ten minutes after sunset",
                           "an hour after sunrise", "when the sun goes down", "when it gets dark",
@@ -356,8 +392,7 @@ def daily(language: str, chance: Chance) -> str:
     if language == "zh":
         hour = chance.randint(5, 11)
         said = chinese(hour) if chance.random() < 0.6 else str(hour)
-        start = chance.choice(("每天早上", "每天晚上", "每天", "工作日早上", "每个工作日", "周末早上", "每周一早上",
-                               "每周五晚上", "每晚", "每个周六上午", "周一到周五早上"))  # fmt: skip
+        start = chance.choice(_ZH_DAILY)
         return f"{start}{said}点" + chance.choice(("", "", "半", "一刻"))
     said = english(chance.randint(5, 11))
     return chance.choice(("every day at {}", "every morning at {}", "every evening at {}",
