@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import random
-import re
 from dataclasses import dataclass
 
 from qingyu.act.skill.fill import Filler, Lacking
 from qingyu.act.skill.notation import Slot, TimePlace, expand
 from qingyu.act.skill.pieces import Filled, Piece
-from qingyu.act.skill.rules import SLOT, Turn
+from qingyu.act.skill.rules import SLOT, Turn, pending_of
 
-RISKY = frozenset({"unlock", "call", "send", "walk", "turn", "go", "follow", "patrol", "dock"})
-_RISKY_COVER = re.compile(r"cover\.(?:garage|gate|door|boot)\b|\bdoor\b")
 HERE = "^"
 """The type of an empty piece where a time may stand."""
-
-
-def pending_of(form: str) -> str:
-    """ "confirm" after a form that is carried out only after a yes, else ""."""
-    verb, _, rest = form.partition(" ")
-    risky = verb in RISKY or (verb == "open" and _RISKY_COVER.search(rest))
-    risky = risky or (verb == "set" and re.match(r"[<{]?(?:select\.)?drive_mode", rest))
-    return "confirm" if risky else ""
 
 
 @dataclass

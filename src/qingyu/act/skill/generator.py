@@ -46,13 +46,11 @@ class Mention:
 @dataclass(frozen=True, kw_only=True)
 class SaidTurn:
     """form: FORM.md with marks as <type:words>. mentions: in the order of the form's marks.
-    classes: places of class words (灯, 空调), which may be a device's name in a household.
     pending: "", "which" or "confirm", after this turn."""
 
     text: str
     form: str
     mentions: tuple[Mention, ...]
-    classes: tuple[Mention, ...] = ()
     pending: str = ""
 
 
@@ -210,13 +208,7 @@ class Generator:
             mentions.append(
                 Mention(type=one.type, words=one.text, start=start, end=end, ids=one.ids)
             )
-        classes = tuple(
-            Mention(type=one.type, words=one.text, start=span[0], end=span[1])
-            for one, span in zip(said.pieces, said.spans, strict=True)
-            if one.kind == "class" and span[0] < span[1]
-        )
-        return SaidTurn(text=said.text, form=form, mentions=tuple(mentions), classes=classes,
-                        pending=draft.pending)  # fmt: skip
+        return SaidTurn(text=said.text, form=form, mentions=tuple(mentions), pending=draft.pending)
 
 
 def _draw(sums: Sequence[float], chance: random.Random) -> int:

@@ -369,7 +369,7 @@ class _Builder:
             same = [at for at in same if self.entities[at].kind == kind]
             key = f"{domain}.{kind}" if kind else domain
             common = self.fresh(self.names.of(f"word.{key}") or self.names.of(key))
-            if not common:
+            if not common or len(common[0]) == 1:
                 continue
             if len({self.entities[at].area for at in same}) < 2:
                 continue

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,10 +23,27 @@ from qingyu.act.mark import Mark, Marked
 from qingyu.act.skill.changes import ORDERS
 from qingyu.act.skill.generator import Example, Mention, SaidTurn
 from qingyu.act.state import State, initial
+from qingyu.act.vocabulary import BINARY_KINDS, SENSOR_KINDS
 
 _POINTED = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?):([^<>]*)>")
 _QUOTED = re.compile(r'"([^"]*)"')
 _NUMBERED = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?)>[1-9]")
+_DOMAINS_OF: Mapping[str, tuple[str, ...]] = {
+    "light": ("light",), "switch": ("switch",), "appliance": ("switch",), "lock": ("lock",),
+    "curtain": ("cover",), "blind": ("cover",), "cover": ("cover",), "ac": ("climate",),
+    "window": ("cover.window", "binary_sensor.window"), "heater": ("climate", "switch"),
+    "door": ("cover.door", "cover.gate", "lock", "binary_sensor.door"), "climate": ("climate",),
+    "fan": ("fan",), "media": ("media_player",), "vacuum": ("vacuum",), "valve": ("valve",),
+    "humidifier": ("humidifier",), "water_heater": ("water_heater",), "seat": ("seat",),
+    "headlights": ("select.headlights",), "drive_mode": ("select.drive_mode",),
+    "charger": ("charger",), "robot": ("robot",), "scene": ("scene",), "todo": ("todo",),
+    "shopping": ("todo",), "timer": ("timer",), "alarm": ("alarm",), "reminder": ("reminder",),
+    "calendar": ("calendar",), "volume": ("level.volume",), "screen": ("level.brightness",),
+    **{one: (f"sensor.{one}",) for one in SENSOR_KINDS},
+    **{one: (f"binary_sensor.{one}",) for one in BINARY_KINDS if one not in ("door", "window")},
+}  # fmt: skip
+"""Which types of marks a class word of a form may be, where it is a name."""
+_CLASS = re.compile(rf"(?<= )(?:{'|'.join(_DOMAINS_OF)})(?= |$)")
 _HALF_KNOWN = re.compile(r'absent "[^"]*<(?!ordinal|number)')
 _PLACES = frozenset({"area", "floor"})
 _VALUES = frozenset((
@@ -80,16 +97,18 @@ def answer_of(turn: SaidTurn, marked: Marked) -> str | None:
     """The form with the marks that were found; None where one was not and nothing helps."""
     form = turn.form
     found: list[str] = []
+    used: set[int] = set()
     for one in turn.mentions:
         at = _mark_of(one, marked.marks)
         if at is None:
             return _repaired(turn, one, marked)
+        used.add(at)
         found.append(f"<{marked.marks[at].type}>{at + 1}")
     if len(_POINTED.findall(form)) != len(found):
         return None
     marks = iter(found)
     form = _POINTED.sub(lambda _: next(marks), form)
-    named = _with_named_classes(form, turn.classes, marked)
+    named = _with_named_classes(form, frozenset(used), marked)
     answer = None if named is None else _with_quotes(named, turn.text, marked)
     # Half of what is "absent" has the name of something that is there: nobody could know.
     return None if answer is not None and _HALF_KNOWN.search(answer) else answer
@@ -129,21 +148,28 @@ def _repaired(turn: SaidTurn, lost: Mention, marked: Marked) -> str | None:
     return _with_quotes(f'absent "{lost.words}"', turn.text, marked)
 
 
-def _with_named_classes(form: str, classes: Sequence[Mention], marked: Marked) -> str | None:
-    """A class word that is a device's name here (空调) points at the device."""
-    for one in classes:
-        covering = [at for at, mark in enumerate(marked.marks)
-                    if mark.start < one.end and one.start < mark.end]  # fmt: skip
-        if not covering:
+def _with_named_classes(form: str, used: frozenset[int], marked: Marked) -> str | None:
+    """A class word that is a device's name here (空调) points at the device: "off ac" of a
+    sentence in which 空调 is <climate>1 is "off <climate>1". None where it is said of all."""
+    parts = form.split('"')
+    for at, mark in enumerate(marked.marks):
+        if at in used:
             continue
-        at = covering[0]
-        pattern = re.compile(rf"(?<= ){re.escape(one.type)}(?= |$)")
-        if len(covering) > 1 or len(pattern.findall(form)) != 1 or " all" in form:
+        found = [
+            (place, match)
+            for place, part in enumerate(parts[::2])
+            for match in _CLASS.finditer(part)
+            if mark.type.startswith(_DOMAINS_OF[match[0]])
+        ]
+        if not found:
+            continue
+        if len(found) > 1 or " all" in form:
             return None
-        if marked.marks[at].type in (*_PLACES, *_VALUES):
-            return None
-        form = pattern.sub(f"<{marked.marks[at].type}>{at + 1}", form)
-    return form
+        place, match = found[0]
+        part = parts[2 * place]
+        named = f"<{mark.type}>{at + 1}"
+        parts[2 * place] = part[: match.start()] + named + part[match.end() :]
+    return '"'.join(parts)
 
 
 def _with_quotes(form: str, text: str, marked: Marked) -> str | None:

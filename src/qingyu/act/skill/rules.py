@@ -24,7 +24,17 @@ from qingyu.errors import DataError
 from qingyu.text import pick
 
 SLOT = re.compile(r"\{([^{}]+)\}")
+RISKY = frozenset({"unlock", "call", "send", "walk", "turn", "go", "follow", "patrol", "dock"})
+_RISKY_COVER = re.compile(r"cover\.(?:garage|gate|door|boot)\b|\bdoor\b")
 _SPECIAL = frozenset({"macros", "noise", "around"})
+
+
+def pending_of(form: str) -> str:
+    """ "confirm" after a form that is carried out only after a yes, else ""."""
+    verb, _, rest = form.partition(" ")
+    risky = verb in RISKY or (verb == "open" and _RISKY_COVER.search(rest))
+    risky = risky or (verb == "set" and re.match(r"[<{]?(?:select\.)?drive_mode", rest))
+    return "confirm" if risky else ""
 
 
 @dataclass(frozen=True)
@@ -219,7 +229,9 @@ def _turn(line: str, form: str, macros: Mapping[str, str], own: Words, words: Wo
         raise _wrong(
             line, f"{{{missing[0]}}} is not in the sentence", f"句子里没有 {{{missing[0]}}}"
         )
-    return Turn(template, " ".join(meant.split()), pending.strip())
+    meant = " ".join(meant.split())
+    known = re.sub(r"\{class[^}]*\}", "", meant)  # which class it is, chance decides
+    return Turn(template, meant, pending.strip() or pending_of(known))
 
 
 def _possible(template: Template, own: Words, words: Words) -> set[str]:
