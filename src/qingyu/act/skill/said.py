@@ -401,10 +401,20 @@ def daily(language: str, chance: Chance) -> str:
                           "at {} on weekdays")).format(said)  # fmt: skip
 
 
+def _bare(language: str, chance: Chance) -> str:
+    """A time of day that follows a word of its own: (an alarm for) half past six tomorrow."""
+    for _ in range(9):
+        words = clock(language, chance).removeprefix("at ")
+        if " at " not in words:
+            break
+    return words
+
+
 def moment(kind: str, language: str, chance: Chance) -> str:
-    """A time. kind: after, clock, sun, daily, or "" for any of the first three."""
+    """A time. kind: after, clock, sun, daily, bare (a clock without "at"), or "" for any of the
+    first three."""
     make: dict[str, Callable[[str, Chance], str]] = {
-        "after": after, "clock": clock, "sun": by_sun, "daily": daily,
+        "after": after, "clock": clock, "sun": by_sun, "daily": daily, "bare": _bare,
     }  # fmt: skip
     if kind not in make:
         roll = chance.random()
