@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qingyu.act.fast_text import simplified
+from qingyu.act.form import parse_form
 from qingyu.act.mark import Mark, Marked
 from qingyu.act.skill.changes import ORDERS
 from qingyu.act.skill.generator import Example, Mention, SaidTurn
 from qingyu.act.state import State, initial
 from qingyu.act.vocabulary import BINARY_KINDS, SENSOR_KINDS
+from qingyu.errors import InvalidRequestError
 
 _POINTED = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?):([^<>]*)>")
 _QUOTED = re.compile(r'"([^"]*)"')
@@ -111,7 +113,12 @@ def answer_of(turn: SaidTurn, marked: Marked) -> str | None:
     named = _with_named_classes(form, frozenset(used), marked)
     answer = None if named is None else _with_quotes(named, turn.text, marked)
     # Half of what is "absent" has the name of something that is there: nobody could know.
-    return None if answer is not None and _HALF_KNOWN.search(answer) else answer
+    if answer is None or _HALF_KNOWN.search(answer):
+        return None
+    try:
+        return str(parse_form(answer))
+    except InvalidRequestError:  # a number that was taken for a time, and the like
+        return None
 
 
 def _mark_of(mention: Mention, marks: Sequence[Mark]) -> int | None:

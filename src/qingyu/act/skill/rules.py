@@ -25,7 +25,7 @@ from qingyu.text import pick
 
 SLOT = re.compile(r"\{([^{}]+)\}")
 RISKY = frozenset({"unlock", "call", "send", "walk", "turn", "go", "follow", "patrol", "dock"})
-_RISKY_COVER = re.compile(r"cover\.(?:garage|gate|door|boot)\b|\bdoor\b")
+_RISKY_COVER = re.compile(r"cover\.(?:garage|gate|door|boot)\b|\bdoor\b|[<{]lock\b")
 _SPECIAL = frozenset({"macros", "noise", "around"})
 
 
