@@ -1,4 +1,4 @@
-"""The English training sentences: each word of the forms' language is said, and in how many ways."""
+"""The English training sentences: each word that a form may have is said in some way or other."""
 
 from __future__ import annotations
 
