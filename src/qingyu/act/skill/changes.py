@@ -53,7 +53,8 @@ class Changer:
                 kind = "device" if roll < SCHEDULED + ABSENT else "area"
                 self.absent(draft, household, chance, kind)
         if chance.random() < JOINED_SHARE:
-            self.join(draft, chance, another)
+            for _ in range(chance.choice((1, 1, 1, 2))):
+                self.join(draft, chance, another)
         self._reason(draft, household, chance, REASONED)
 
     def schedule(self, draft: Draft, chance: random.Random) -> None:
@@ -85,6 +86,8 @@ class Changer:
         """Another order after this one."""
         other = another(_LIKELY)
         if other is None or " ; " in other.meaning() or other.verb not in JOINED:
+            return
+        if len(draft.pointed()) + len(other.pointed()) > 6:
             return
         if other.pending == "which" or not self.rules.joiners:
             return
