@@ -116,3 +116,13 @@ def test_lines_have_the_turn_before() -> None:
         ("\n开<light>1\n", "on <light>1"),
         ("on <light> |\n再亮点\n", "more it brightness"),
     ]
+
+
+def test_a_turn_of_the_fast_path_names_the_devices_it_meant() -> None:
+    world = World(name="x", entities=(Entity(id="light.1", names=("灯王",), state="on"),))
+    contexts = set()
+    for text in (f"关灯{at}" for at in range(60)):
+        turns = (turn(text, "off light all"), turn("再打开", "on it"))
+        lines = list(lines_of(Example(turns=turns, world=world, category="c"), Everything()))
+        contexts.add(lines[1].prompt.split("\n")[0])
+    assert contexts == {"off light all |", *(f"off{' <light>' * many} |" for many in range(1, 5))}

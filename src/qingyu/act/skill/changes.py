@@ -20,12 +20,14 @@ ORDERS = frozenset((
 ))  # fmt: skip
 """Orders that may come later, with others, or fail because there is no such device."""
 JOINED = ORDERS | {"unlock", "add", "wish", "absent", "launch"}
+_ALONE = frozenset({"talk", "yes", "no", "pick", "undo", "wish", "ask", "unable", ""})
+"""What is said without a reason, or is one."""
 _ABSENT: Mapping[str, str] = {
     "light": "absent_light", "cover": "absent_cover", "climate": "absent_climate",
     "media_player": "absent_media", "switch": "absent_switch", "fan": "absent_switch",
     "humidifier": "absent_switch", "water_heater": "absent_switch", "vacuum": "absent_switch",
 }  # fmt: skip
-SCHEDULED, JOINED_SHARE, ABSENT, NO_PLACE, REASONED = 0.07, 0.11, 0.05, 0.05, 0.13
+SCHEDULED, JOINED_SHARE, ABSENT, NO_PLACE, REASONED = 0.07, 0.11, 0.05, 0.05, 0.2
 """How often each is done to an order it can be done to."""
 
 Another = Callable[[str], Draft | None]
@@ -42,7 +44,7 @@ class Changer:
     ) -> None:
         """Does one or two of them, by chance; another: a draft of any other order."""
         if draft.verb not in JOINED or " ; " in draft.meaning() or draft.pending == "which":
-            self._reason(draft, household, chance, REASONED / 2)
+            self._reason(draft, household, chance, REASONED)
             return
         roll = chance.random()
         if draft.verb in ORDERS and '"' not in draft.meaning():
@@ -53,7 +55,8 @@ class Changer:
                 kind = "device" if roll < SCHEDULED + ABSENT else "area"
                 self.absent(draft, household, chance, kind)
         if chance.random() < JOINED_SHARE:
-            self.join(draft, chance, another)
+            for _ in range(chance.choice((1, 1, 1, 2))):
+                self.join(draft, chance, another)
         self._reason(draft, household, chance, REASONED)
 
     def schedule(self, draft: Draft, chance: random.Random) -> None:
@@ -86,11 +89,15 @@ class Changer:
         other = another(_LIKELY)
         if other is None or " ; " in other.meaning() or other.verb not in JOINED:
             return
+        if len(draft.pointed()) + len(other.pointed()) > 6:
+            return
         if other.pending == "which" or not self.rules.joiners:
             return
         if '"' in draft.meaning() and draft.verb == "add":
             return
         joiner = _text(chance.choice(self.rules.joiners), chance)
+        if "wish" in (draft.verb, other.verb) and not any(map(str.isalpha, joiner)):
+            return  # 太热了，开空调 is one order with its reason
         draft.pieces += [Piece(joiner), *other.pieces]
         draft.form += [" ; ", *other.form]
         draft.pending = draft.pending or other.pending
@@ -124,13 +131,14 @@ class Changer:
     def _reason(
         self, draft: Draft, household: Household, chance: random.Random, share: float
     ) -> None:
-        if chance.random() >= share:
+        if chance.random() >= share or draft.verb in _ALONE:
             return
         meaning = draft.meaning()
         fit = [one for one in self.rules.around if _suits(one, draft.verb, meaning)]
         if not fit:
             return
-        around = chance.choice(fit)
+        # The last ones are for any order: as often as all the others.
+        around = fit[-1] if chance.random() < 0.5 else chance.choice(fit)
         behind = bool(around.behind) and (chance.random() < 0.5 or not around.before)
         if behind and meaning.endswith('"') and draft.verb != "absent":
             return

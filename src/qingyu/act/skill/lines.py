@@ -13,7 +13,9 @@ clear without it, else left out.
 from __future__ import annotations
 
 import datetime
+import random
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,7 +47,14 @@ _DOMAINS_OF: Mapping[str, tuple[str, ...]] = {
     **{one: (f"binary_sensor.{one}",) for one in BINARY_KINDS if one not in ("door", "window")},
 }  # fmt: skip
 """Which types of marks a class word of a form may be, where it is a name."""
-_CLASS = re.compile(rf"(?<= )(?:{'|'.join(_DOMAINS_OF)})(?= |$)")
+_CLASS = re.compile(
+    rf"(?P<verb>(?:^|; |: )(?!prefer)[a-z]+ )(?P<what>{'|'.join(_DOMAINS_OF)})(?= |$)"
+)
+_FIRST_TYPE = {"curtain": "cover.curtain", "blind": "cover.blind", "cover": "cover.curtain"}
+_CLASS_SCOPE = re.compile(
+    _CLASS.pattern + r"(?: all| elsewhere)?(?: at(?: <(?:area|floor)>\d)+)?"
+    r"(?: but(?: <[a-z_.0-9]+>\d)+)?(?= [a-z]|$| ;)"
+)
 _HALF_KNOWN = re.compile(r'absent "[^"]*<(?!ordinal|number)')
 _PLACES = frozenset({"area", "floor"})
 _VALUES = frozenset((
@@ -86,7 +95,24 @@ def lines_of(example: Example, marker: Marks) -> Iterator[Line]:
             category=example.category,
             text=turn.text,
         )
-        context = context_of(answer, turn.pending)
+        context = context_of(_as_heard_fast(answer, turn.text), turn.pending)
+
+
+def _as_heard_fast(form: str, text: str) -> str:
+    """Now and then (by the text) the form as qingyu.act.context writes one for a turn that the
+    fast path understood: a class is the devices it meant, a quote is left out."""
+    chance = random.Random(zlib.crc32(text.encode()))
+    if '"' in form:
+        return _QUOTED.sub('"..."', form) if chance.random() < 0.5 else form
+    if chance.random() < 0.65:
+        return form
+
+    def devices(match: re.Match[str]) -> str:
+        what = match["what"]
+        mark = f"<{_FIRST_TYPE.get(what) or _DOMAINS_OF[what][0]}>"
+        return match["verb"] + " ".join([mark] * chance.choice((1, 1, 2, 3, 4)))
+
+    return _CLASS_SCOPE.sub(devices, form)
 
 
 def context_of(form: str, pending: str = "") -> str:
@@ -166,7 +192,7 @@ def _with_named_classes(form: str, used: frozenset[int], marked: Marked) -> str 
             (place, match)
             for place, part in enumerate(parts[::2])
             for match in _CLASS.finditer(part)
-            if mark.type.startswith(_DOMAINS_OF[match[0]])
+            if mark.type.startswith(_DOMAINS_OF[match["what"]])
         ]
         if not found:
             continue
@@ -175,7 +201,7 @@ def _with_named_classes(form: str, used: frozenset[int], marked: Marked) -> str 
         place, match = found[0]
         part = parts[2 * place]
         named = f"<{mark.type}>{at + 1}"
-        parts[2 * place] = part[: match.start()] + named + part[match.end() :]
+        parts[2 * place] = part[: match.start("what")] + named + part[match.end("what") :]
     return '"'.join(parts)
 
 
