@@ -9,6 +9,7 @@
 namespace qingyu {
 
 using AdapterLayer = Adapter::Layer;
+constexpr int kWorthTaking = 32;  // tokens; with fewer, taking things one by one costs too much
 
 // One forward pass of a micro-batch, as one member of the team sees it. A single token is prepared
 // by every member for itself, which saves a barrier; more are shared out by token.
@@ -29,6 +30,7 @@ struct Context::Pass {
   const Kernels& k = *model.kernels;
   Member& own = context.members_[static_cast<size_t>(member)];
   const bool single = count == 1;
+  const bool listed = count >= kWorthTaking && team.size > 1;  // members take things from a list
   // Rows still worth computing: all, and at the end of the last layer only those asked for.
   int num_active = count;
   const int* active = nullptr;  // their indices; null: all in order
@@ -57,6 +59,18 @@ struct Context::Pass {
   // The active row at place j of a share: those of one adapter stand together.
   int nth(int j) const { return grouping->order.empty() ? j : grouping->order[static_cast<size_t>(j)]; }
   float* x(int t) const { return single ? own.x : context.x_ + width * static_cast<size_t>(t); }
+
+  // work(first, last) for this member's part of `total` things, once between two barriers. With many
+  // tokens the last quarter is taken one by one by whoever is free: a core that is slower, or was
+  // taken away for a moment, delays nobody. Who computes a thing does not change it.
+  template <class Work>
+  void take(int total, const Work& work) {
+    const int fixed = listed ? total / 4 * 3 : total;
+    const Share share(fixed, member, team.size);
+    if (share.first < share.last) work(share.first, share.last);
+    if (!listed) return;
+    for (int i = fixed + team.next(); i < total; i = fixed + team.next()) work(i, i + 1);
+  }
 
   void start_input(int num_tokens, int columns, unsigned needs) {
     input.tokens = num_tokens;
@@ -214,6 +228,7 @@ struct Context::Pass {
   void multiply(const Product (&products)[N], Adapter::Input of, const float* x, int slot) {
     int total = 0;
     for (const Product& p : products) total += p.matrix->panels();
+    if (!single) return take(total, [&](int first, int last) { multiply_rows(products, first, last); });
     const AdapterInput* a = only ? &adapter_of(*only, of) : nullptr;
     int weight = 1;  // a panel of A in panels of W, by their bytes
     if (a) weight = std::max(1, static_cast<int>(a->panel_bytes() / products[0].matrix->panel_bytes));
@@ -224,13 +239,18 @@ struct Context::Pass {
       float* to = sums(slot);
       if (first < last) k.project(*a, first, last, &x, &to, 1);
     }
+    multiply_rows(products, share.first, share.last);
+  }
+
+  // The panels [first, last) of all products, counted through.
+  template <size_t N>
+  void multiply_rows(const Product (&products)[N], int first, int last) {
     int before = 0;
     for (const Product& p : products) {
-      const int panels = p.matrix->panels();
-      const int first = std::max(share.first - before, 0), last = std::min(share.last - before, panels);
-      if (first < last) {
-        multiply_panels(*p.matrix, first, last, p.y, p.stride);
-        if (!single) adapt(p.adapted, first, last, p.y, p.stride);
+      const int panels = p.matrix->panels(), from = std::max(first - before, 0), to = std::min(last - before, panels);
+      if (from < to) {
+        multiply_panels(*p.matrix, from, to, p.y, p.stride);
+        if (!single) adapt(p.adapted, from, to, p.y, p.stride);
       }
       before += panels;
     }
@@ -267,8 +287,8 @@ struct Context::Pass {
         finish_head(key, layer.k_bias, kv, layer.k_norm);
         k.rope(key, cosine, sine, half, c.rope_halves);
         reinterpret_cast<float*>(page + part.key_scales)[slot] = k.to_shorts(key, own.shorts, c.head_size, kKeySteps);
-        int16_t* keys = reinterpret_cast<int16_t*>(page) + 2 * slot;
-        for (int d = 0; d < c.head_size; d++) keys[d / 2 * 2 * kPageTokens + d % 2] = own.shorts[d];
+        for (int d = 0; d < c.head_size; d += 2)  // pairs
+          std::memcpy(page + (d * kPageTokens + 2 * slot) * 2, own.shorts + d, 4);
       } else {
         float* value = context.v_ + kv_width * static_cast<size_t>(t) + kv * c.head_size;
         adapt_single(&AdapterLayer::v, kv * panels, (kv + 1) * panels, context.v_, sums(0));
@@ -287,8 +307,9 @@ struct Context::Pass {
     int positions[kMaxAttentionRows];
     const Sequence* sequence = nullptr;
     const std::vector<Tile>& tiles = active ? context.output_tiles_ : context.tiles_;
-    for (size_t i = static_cast<size_t>(member); i < tiles.size(); i += static_cast<size_t>(team.size)) {
-      const Tile& tile = tiles[i];
+    const auto step = [&](int i) { return listed ? team.next() : i + team.size; };
+    for (int i = listed ? team.next() : member; i < static_cast<int>(tiles.size()); i = step(i)) {
+      const Tile& tile = tiles[static_cast<size_t>(i)];
       if (rows[tile.run_start].sequence != sequence) {
         sequence = rows[tile.run_start].sequence;
         for (size_t p = 0; p < sequence->pages.size(); p++) own.page_table[p] = context.pages.page(sequence->pages[p]);
@@ -318,25 +339,25 @@ struct Context::Pass {
 
   // Gate and up by the same rows, so that the member that made them can combine them.
   void feed_forward(const Layer& layer) {
-    const Share share(layer.gate.panels(), member, team.size);
-    if (share.first == share.last) return;
-    if (only) {
-      const AdapterInput& a = adapter_of(*only, &AdapterLayer::feed_forward);
-      const float* x = own.normed;
-      float* to = own.sums.data();
-      k.project(a, 0, a.panels, &x, &to, 1);
-    }
-    const auto make = [&](const Matrix& matrix, float* y, Adapter::Output of) {
-      multiply_panels(matrix, share.first, share.last, y, inner);
-      if (single) adapt_single(of, share.first, share.last, y, own.sums.data());
-      else adapt(of, share.first, share.last, y, inner);
-    };
-    make(layer.gate, context.gate_, &AdapterLayer::gate);
-    make(layer.up, context.up_, &AdapterLayer::up);
-    const size_t first = static_cast<size_t>(share.first * kLanes);
-    for (int i = 0; i < num_active; i++)
-      k.silu_multiply(context.gate_ + inner * static_cast<size_t>(i) + first,
-                      context.up_ + inner * static_cast<size_t>(i) + first, (share.last - share.first) * kLanes);
+    take(layer.gate.panels(), [&](int first, int last) {
+      if (only) {
+        const AdapterInput& a = adapter_of(*only, &AdapterLayer::feed_forward);
+        const float* x = own.normed;
+        float* to = own.sums.data();
+        k.project(a, 0, a.panels, &x, &to, 1);
+      }
+      const auto make = [&](const Matrix& matrix, float* y, Adapter::Output of) {
+        multiply_panels(matrix, first, last, y, inner);
+        if (single) adapt_single(of, first, last, y, own.sums.data());
+        else adapt(of, first, last, y, inner);
+      };
+      make(layer.gate, context.gate_, &AdapterLayer::gate);
+      make(layer.up, context.up_, &AdapterLayer::up);
+      const size_t at = static_cast<size_t>(first * kLanes);
+      for (int i = 0; i < num_active; i++)
+        k.silu_multiply(context.gate_ + inner * static_cast<size_t>(i) + at,
+                        context.up_ + inner * static_cast<size_t>(i) + at, (last - first) * kLanes);
+    });
   }
 
   void head() {

@@ -60,7 +60,7 @@ class Pool {
   double run(int size, const std::function<void(int, Team&)>& body) {
     std::lock_guard<std::mutex> one_region(region_);
     team_.size = size;
-    team_.lost = 0;
+    team_.begin();
     while (static_cast<int>(workers_.size()) < size - 1) {
       const int member = static_cast<int>(workers_.size()) + 1;
       workers_.emplace_back([this, member, seen = epoch_.load()] { serve(member, seen); });
@@ -119,10 +119,11 @@ Pool& pool() {
 }  // namespace
 
 void Team::barrier() {
-  if (size == 1) return;
+  if (size == 1) return next_.store(0, std::memory_order_relaxed);
   const int generation = generation_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
     arrived_.store(0, std::memory_order_relaxed);
+    next_.store(0, std::memory_order_relaxed);
     generation_.fetch_add(1, std::memory_order_release);
     return;
   }

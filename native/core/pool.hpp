@@ -10,12 +10,17 @@ class Team {
  public:
   int size = 1;
   void barrier();
+  // The number of the next thing to do: between two barriers members take things from one list,
+  // each when it is free, so that one that lost its core for a while delays nobody.
+  int next() { return next_.fetch_add(1, std::memory_order_relaxed); }
+  void begin() { lost = next_ = 0; }
   // Nanoseconds members have waited, beyond spinning, for one that lost its core.
   std::atomic<long long> lost{0};
 
  private:
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<int> generation_{0};
+  alignas(64) std::atomic<int> next_{0};
 };
 
 // Calls body(member, team) on every member 0..size-1 and returns when all have returned.

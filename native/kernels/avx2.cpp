@@ -89,6 +89,23 @@ inline __m256 power_of_two(__m256i n) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
 }
 inline F f_power_of_two(I n) { return {power_of_two(n.a), power_of_two(n.b)}; }
+inline __m256 round_whole(__m256 v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline F f_round(F v) { return {round_whole(v.a), round_whole(v.b)}; }
+inline F f_scale(F v, F n) {  // v * 2^n for whole n from -126 on
+  const F least = f_max(n, f_set(-126.0f));
+  return f_mul(v, f_power_of_two({_mm256_cvtps_epi32(least.a), _mm256_cvtps_epi32(least.b)}));
+}
+// 8 floats, each twice; neighbours exchanged; the sign of the first, third ... changed
+inline F f_twice(const float* p) {
+  const __m256 v = _mm256_loadu_ps(p);
+  const __m256 low = _mm256_unpacklo_ps(v, v), high = _mm256_unpackhi_ps(v, v);
+  return {_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31)};
+}
+inline F f_swap_pairs(F v) { return {_mm256_permute_ps(v.a, 0xB1), _mm256_permute_ps(v.b, 0xB1)}; }
+inline F f_negate_even(F v) {
+  const __m256 even = _mm256_setr_ps(-0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f);
+  return {_mm256_xor_ps(v.a, even), _mm256_xor_ps(v.b, even)};
+}
 
 inline I i_zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 inline I i_set(int32_t v) { return {_mm256_set1_epi32(v), _mm256_set1_epi32(v)}; }

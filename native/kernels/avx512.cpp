@@ -74,6 +74,17 @@ inline F f_zero_below(F v, F x, float limit) {
 inline F f_power_of_two(I n) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
 }
+inline F f_round(F v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline F f_scale(F v, F n) { return _mm512_scalef_ps(v, n); }  // v * 2^n for whole n from -126 on
+// 8 floats, each twice; neighbours exchanged; the sign of the first, third ... changed
+inline F f_twice(const float* p) {
+  const I each = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+  return _mm512_permutexvar_ps(each, _mm512_castps256_ps512(_mm256_loadu_ps(p)));
+}
+inline F f_swap_pairs(F v) { return _mm512_permute_ps(v, 0xB1); }
+inline F f_negate_even(F v) {
+  return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(v), _mm512_set1_epi64(0x80000000)));
+}
 
 inline I i_zero() { return _mm512_setzero_si512(); }
 inline I i_set(int32_t v) { return _mm512_set1_epi32(v); }

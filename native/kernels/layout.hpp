@@ -150,6 +150,7 @@ static constexpr int offset_slot(const Format& f) {
 }
 constexpr int kSlotOffset[kNumOffsetSlots] = {8, 16, 128, 32, 4};
 constexpr int kSlotSubBlocks[kNumOffsetSlots] = {1, 1, 1, 2, 2};
+constexpr unsigned kNeedOffsets = (1u << kNumOffsetSlots) - 1;
 constexpr unsigned kNeedFloats = 1u << 8, kNeedSums1 = 1u << 9, kNeedSums2 = 1u << 10;
 constexpr unsigned kNeedHalves = kNeedSums2 | 1u << 3 | 1u << 4;  // sums over 16 columns
 

@@ -72,6 +72,15 @@ inline F f_power_of_two(I n) {
   LANES r.v[i] = std::bit_cast<float>((static_cast<uint32_t>(n.v[i]) + 127u) << 23);
   return r;
 }
+inline F f_round(F x) { LANES x.v[i] = std::nearbyint(x.v[i]); return x; }
+inline F f_scale(F x, F n) {  // x * 2^n for whole n from -126 on
+  LANES x.v[i] *= std::bit_cast<float>(static_cast<uint32_t>(n.v[i] > -126 ? static_cast<int32_t>(n.v[i]) + 127 : 1) << 23);
+  return x;
+}
+// 8 floats, each twice; neighbours exchanged; the sign of the first, third ... changed
+inline F f_twice(const float* p) { F r; LANES r.v[i] = p[i / 2]; return r; }
+inline F f_swap_pairs(F x) { F r; LANES r.v[i] = x.v[i ^ 1]; return r; }
+inline F f_negate_even(F x) { for (int i = 0; i < 16; i += 2) x.v[i] = -x.v[i]; return x; }
 
 inline I i_set(int32_t x) { I r; LANES r.v[i] = x; return r; }
 inline I i_zero() { return i_set(0); }

@@ -43,8 +43,22 @@ void add(float* x, const float* y, int n, float scale) {
 }
 
 void rope(float* x, const float* cosine, const float* sine, int n, bool halves) {
+  int i = 0;
+  if (halves) {
+    for (; i + kLanes <= n; i += kLanes) {
+      const F u = f_load(x + i), v = f_load(x + n + i), c = f_load(cosine + i), s = f_load(sine + i);
+      f_store(x + i, f_sub(f_mul(u, c), f_mul(v, s)));
+      f_store(x + n + i, f_add(f_mul(u, s), f_mul(v, c)));
+    }
+  } else {
+    for (; i + kLanes / 2 <= n; i += kLanes / 2) {
+      const F both = f_load(x + 2 * i);
+      const F turned = f_mul(f_swap_pairs(both), f_negate_even(f_twice(sine + i)));
+      f_store(x + 2 * i, f_add(f_mul(both, f_twice(cosine + i)), turned));
+    }
+  }
   const int near = halves ? 1 : 2, far = halves ? n : 1;
-  for (int i = 0; i < n; i++) {
+  for (; i < n; i++) {
     float* a = x + i * near;
     const float u = a[0], v = a[far];
     a[0] = u * cosine[i] - v * sine[i];
@@ -107,7 +121,7 @@ void prepare(const float* x, size_t stride, int first, int last, Activations& ou
         sum[1] = total - sum[0];
       }
       out.scale[at] = scale;
-      for (int slot = 0; slot < kNumOffsetSlots; slot++) {
+      for (int slot = 0; (out.needs & kNeedOffsets) && slot < kNumOffsetSlots; slot++) {
         if (!(out.needs & 1u << slot)) continue;
         if (kSlotSubBlocks[slot] == 1) {
           out.minus[slot][at] = -kSlotOffset[slot] * total;
@@ -132,19 +146,18 @@ void prepare(const float* x, size_t stride, int first, int last, Activations& ou
 //     w = round(p * value scale / step), where the largest is kWeightSteps
 //     out = fma(step, sum of w * value, out * c)
 
-// 2^x for x <= 0: exactly 1 at 0, exactly 0 below -126. The polynomial (of degree 5, for |r| <= 1/2) has
-// a relative error of 1e-7.
+// 2^x for x <= 0: exactly 1 at 0, exactly 0 below kFaintest. The polynomial (of degree 5, for
+// |r| <= 1/2) has a relative error of 1e-7.
+constexpr float kFaintest = -100;
 inline F f_exp2(F x) {
-  const F high = f_max(x, f_set(-126.0f));
-  const I n = i_round(high);
-  const F r = f_sub(high, f_from(n));
+  const F n = f_round(x), r = f_sub(x, n);
   F p = f_set(1.32647151e-3f);
   p = f_fma(p, r, f_set(9.67151278e-3f));
   p = f_fma(p, r, f_set(5.55073377e-2f));
   p = f_fma(p, r, f_set(2.40222421e-1f));
   p = f_fma(p, r, f_set(6.93146978e-1f));
   p = f_fma(p, r, f_set(1.0f));
-  return f_zero_below(f_mul(p, f_power_of_two(n)), x, -126.0f);
+  return f_zero_below(f_scale(p, n), x, kFaintest);
 }
 
 constexpr int kBlockPages = kAttentionKeys / kPageTokens;
@@ -258,11 +271,12 @@ void attention_block(const AttentionTile& a, int start, int last, F total[R], At
     F sum = f_zero(), top = f_zero();
     for (int page = 0; page < pages; page++) {
       float* part = scores + page * kPageTokens;
-      const F p0 = f_exp2(f_sub(f_load(part), m)), p1 = f_exp2(f_sub(f_load(part + 16), m));
+      const F x0 = f_sub(f_load(part), m), x1 = f_sub(f_load(part + 16), m);
+      const F p0 = f_exp2(x0), p1 = f_exp2(x1);
       sum = f_add(sum, f_add(p0, p1));
       // What is not seen weighs nothing, whatever lies in its place.
-      const F w0 = f_zero_below(f_mul(p0, scales[page][0]), p0, kSmallest);
-      const F w1 = f_zero_below(f_mul(p1, scales[page][1]), p1, kSmallest);
+      const F w0 = f_zero_below(f_mul(p0, scales[page][0]), x0, kFaintest);
+      const F w1 = f_zero_below(f_mul(p1, scales[page][1]), x1, kFaintest);
       f_store(part, w0);
       f_store(part + 16, w1);
       top = f_max(top, f_max(w0, w1));
