@@ -85,7 +85,7 @@ def _devices(world: World) -> Iterator[Spelling]:
     for part, owners in meaning.items():
         if len(owners) == 1 and part not in shared and part not in single:
             timer = next(iter(owners.values())).domain == "timer"
-            guard = _for_so_long if timer else _of_it
+            guard: Guard | None = _for_so_long if timer else _of_it
             if not has_hanzi(part) or _ends_in_class(part, owners):
                 guard = None
             yield from _spelled(part, owners, guard)

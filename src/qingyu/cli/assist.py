@@ -115,9 +115,7 @@ def assist(
         talker = None if chat is None else ModelChat(common.open_model(chat))
         if isinstance(devices, Household):
             household = devices.world
-        with Assistant(
-            household, devices, database, skill=understanding, chat=talker
-        ) as assistant:
+        with Assistant(household, devices, database, skill=understanding, chat=talker) as assistant:
             if isinstance(devices, Household):
                 devices.on_world(assistant.use_world)
             if text is not None:

@@ -1,7 +1,7 @@
 """The skill model: a marked sentence in, its form out, under a grammar made for that sentence.
 
     skill = SkillModel(qingyu.load("skill.gguf"))
-    skill.form("", marker.mark("把台灯调到一半", state, now))    # set <light>1 brightness <percent>2
+    skill.form("", marker.mark("把台灯调到一半", state, now))  # set <light>1 brightness <percent>2
 
 What it is trained on is made by `lines.py` with the same prompt.
 """
