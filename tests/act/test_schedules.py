@@ -321,7 +321,15 @@ def test_a_process_that_ends_in_the_middle_loses_no_later_day(
 
 def test_a_database_of_the_first_version_goes_on(records: Database) -> None:
     with records.write() as transaction:
+        transaction.execute("DROP INDEX schedules_of_turn")
+        transaction.execute("ALTER TABLE schedules DROP COLUMN confirmed")
         transaction.execute("ALTER TABLE schedules DROP COLUMN days")
         transaction.execute("PRAGMA user_version = 1")
     with Database(records.path) as upgraded:
         assert again(Schedules(upgraded), "daily").days == "daily"
+
+
+def test_days_that_are_none(schedules: Schedules) -> None:
+    with pytest.raises(InvalidRequestError, match="monday"):
+        again(schedules, "monday")
+    assert schedules.list() == ()

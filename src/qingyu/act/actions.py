@@ -18,6 +18,8 @@ from qingyu.errors import ActionError
 from qingyu.text import pick
 
 New = dict[str, Value]
+_MOST_SENT = 100
+"""Messages that are kept; the journal has the list before and after each."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ def _list(job: Job) -> New:
             new = {"label": "", **job.arguments}
         case "alarm":
             new = {"days": "once", **job.arguments}
+    if job.entity.domain == "messenger":
+        entries = entries[1 - _MOST_SENT :]
     return {key: (*entries, new)}
 
 

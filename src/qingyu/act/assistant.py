@@ -12,8 +12,8 @@ model if there is one. Any thread may call anything; the household does one thin
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from qingyu.act.context import context_line
 from qingyu.act.database import Database
 from qingyu.act.devices import Devices
 from qingyu.act.dialogue import Choice, Confirm, Dialogue
-from qingyu.act.facts import Fact, Note, Said
+from qingyu.act.facts import Dropped, Fact, Note, Said
 from qingyu.act.hearing import Heard, Hearing, Skill
 from qingyu.act.journal import Entry, Journal, Who
 from qingyu.act.memory import LONGEST, Memory
@@ -43,6 +43,7 @@ from qingyu.errors import ActionError, QingyuError
 from qingyu.text import language as usual_language
 
 __all__ = ["Answer", "Assistant", "Fired", "Skill"]
+_LOG = logging.getLogger(__name__)
 _LONGEST_WAIT = 30.0
 """Seconds the thread sleeps at most: the clock of the machine may be put forward."""
 _MOST_SPEAKERS = 100
@@ -73,6 +74,10 @@ class Assistant:
         self._given, self._skill, self._chat, self._clock = world, skill, chat, clock
         self._lock = threading.RLock()
         self._dialogues: dict[str, Dialogue] = {}
+        self._stops = 0
+        """How often a robot was told to stop: what was asked for before moves it no more."""
+        self._seen = 0
+        """How often before the sentence that is being done."""
         self._listeners: list[Callable[[Fired], None]] = []
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -95,11 +100,15 @@ class Assistant:
         """
         text = text.strip()
         too_long = len(text) > LONGEST_SENTENCE
-        if not too_long and self._hearing.is_halt(text) and self._is_busy():
-            # Something else is being done, and may take its time: a stop does not wait for it.
-            for robot in self._given.select(domain="robot"):
-                self.devices.carry_out(Call("stop", robot.id))
+        if not too_long and self._hearing.is_halt(text):
+            self._stops += 1
+            if self._is_busy():
+                # What is being done may take its time: a stop does not wait for it.
+                for robot in self._given.select(domain="robot"):
+                    self.devices.carry_out(Call("stop", robot.id))
+        seen = self._stops
         with self._lock:
+            self._seen = seen
             if too_long:
                 dialogue = self._dialogue(speaker)
                 dialogue.waiting = None
@@ -117,6 +126,7 @@ class Assistant:
         """Take back the last turn that did or planned something."""
         with self._lock:
             begun, dialogue = time.perf_counter(), self._dialogue(speaker)
+            self._seen = self._stops
             dialogue.language = language or dialogue.language
             dialogue.waiting = None
             heard = Heard((Undo(),), "rule")
@@ -142,7 +152,11 @@ class Assistant:
         heard = self._hear(text, speaker, dialogue, now, waiting, halt=halt)
         if waiting is not None:
             said = {type(one) for one in heard.parts}
-            if isinstance(waiting, Confirm) and said == {Yes}:
+            if (
+                isinstance(waiting, Confirm)
+                and said == {Yes}
+                and not self._hearing.goes_beyond(text, waiting.calls, self.state(), now)
+            ):
                 return self._confirmed(text, dialogue, waiting, heard.path, begun)
             if said == {No}:
                 return self._refused(text, dialogue, waiting, heard.path, begun)
@@ -168,7 +182,7 @@ class Assistant:
             return Heard((Do(routine.calls),), "rule")
         area = speaker if self._world.area(speaker) is not None else ""
         pending = "confirm" if isinstance(waiting, Confirm) else "which" if waiting else ""
-        context = f"{dialogue.context} {pending}".strip()
+        context = f"{dialogue.context or '|'} {pending}" if pending else dialogue.context
         return self._hearing.hear(
             text, self.state(), speaker=area, now=now, focus=dialogue.focus, context=context
         )
@@ -191,8 +205,7 @@ class Assistant:
                 return None
             return self._refused(text, dialogue, waiting, "rule", begun)
         if isinstance(waiting, Confirm):
-            rest = after_no(text)
-            if not decided or (rest and self._wants_more(rest, speaker, waiting, now)):
+            if not decided or self._says_more(text, speaker, waiting, now):
                 return None
             return self._confirmed(text, dialogue, waiting, "rule", begun)
         which = waiting.which
@@ -207,10 +220,14 @@ class Assistant:
         heard = Heard((*waiting.rest, *which.again(picked)), "rule")
         return self._answer(self._turn(text, dialogue, heard), heard, dialogue, begun)
 
-    def _wants_more(self, rest: str, speaker: str, waiting: Confirm, now: datetime) -> bool:
-        """Whether what follows a yes is an order of its own, so that it was no yes to this."""
-        asked = {call.entity for call in waiting.calls}
-        return self._is_other(rest, speaker, tuple(asked), now)
+    def _says_more(self, text: str, speaker: str, waiting: Confirm, now: datetime) -> bool:
+        """Whether beside a yes there is an order of its own, or another thing or time is spoken of
+        ("yes, the back door"; "yes, at ten"), so that it was no yes to this."""
+        asked = tuple({call.entity for call in waiting.calls})
+        rest = after_no(text)
+        return bool(rest and self._is_other(rest, speaker, asked, now)) or (
+            self._hearing.goes_beyond(text, waiting.calls, self.state(), now)
+        )
 
     def _is_other(
         self, text: str, speaker: str, candidates: tuple[str, ...], now: datetime
@@ -229,7 +246,7 @@ class Assistant:
         heard = Heard(waiting.orders, path)
         turn = self._start(text, dialogue, heard)
         if waiting.undo:
-            turn.undo(confirmed=True)
+            turn.undo(waiting.calls)
         else:
             turn.process(waiting.orders, confirmed=True)
         return self._answer(turn, heard, dialogue, begun)
@@ -245,7 +262,15 @@ class Assistant:
     def _start(self, text: str, dialogue: Dialogue, heard: Heard) -> Turn:
         records = Records(self._world, self._carrier, self.journal, self.schedules, self.memory)
         who: Who = "model" if heard.path == "model" else "fast"
-        return Turn(records, dialogue, text=text, who=who, now=self._clock())
+        seen = self._seen
+        return Turn(
+            records,
+            dialogue,
+            text=text,
+            who=who,
+            now=self._clock(),
+            halted=lambda: self._stops != seen,
+        )
 
     def _turn(
         self,
@@ -331,9 +356,14 @@ class Assistant:
         def carry_out(schedule: Schedule) -> str:
             moment = now or self._clock()
             entered = self.journal.turn(who="schedule", text=schedule.text, at=moment)
+            seen = self._stops
             results: list[Step | Verdict] = [
-                # A yes to what needs one was said when it was planned.
-                self._carrier.carry_out(entered, call, confirmed=True)
+                self._carrier.carry_out(
+                    lambda: entered,
+                    call,
+                    confirmed=schedule.confirmed,
+                    halted=lambda: self._stops != seen,
+                )
                 for call in schedule.calls
             ]
             one = self._fired(schedule, results, moment)
@@ -347,15 +377,23 @@ class Assistant:
             self.schedules.fire(now or self._clock(), carry_out)
         for one in fired:
             for listener in tuple(self._listeners):
-                listener(one)
+                try:
+                    listener(one)
+                except Exception:
+                    _LOG.exception("a listener failed")
         return tuple(fired)
 
     def _fired(self, schedule: Schedule, results: list[Step | Verdict], now: datetime) -> Fired:
         usual: Language = "zh" if usual_language() == "zh" else "en"
         language = self._hearing.language_of(schedule.text, usual)
+        # What was harmless when it was planned and is no more: nobody said yes to it.
+        facts: list[Fact] = [
+            Dropped((one.call,)) if isinstance(one, Verdict) and one.outcome == "risky" else one
+            for one in results
+        ]
         return Fired(
             schedule=schedule,
-            text=reply(results, self._world, self.state(), language, now=now),
+            text=reply(facts, self._world, self.state(), language, now=now),
             verdicts=tuple(one for one in results if isinstance(one, Verdict)),
             steps=tuple(one for one in results if isinstance(one, Step)),
         )
@@ -363,7 +401,12 @@ class Assistant:
     def listen(self, callback: Callable[[Fired], None]) -> Callable[[], None]:
         """Call back after a schedule fired, from the thread that fired it. The result ends it."""
         self._listeners.append(callback)
-        return lambda: self._listeners.remove(callback)
+
+        def end() -> None:
+            if callback in self._listeners:
+                self._listeners.remove(callback)
+
+        return end
 
     def news(self) -> tuple[Schedule | Entry, ...]:
         """What went wrong while nobody looked, told once: schedules that were missed, failed or
@@ -386,12 +429,16 @@ class Assistant:
         while not self._ended.is_set():
             self._wake.clear()
             wait = _LONGEST_WAIT
-            # A full disk now must not end what is planned for later.
-            with contextlib.suppress(QingyuError):
+            # A full disk now, or a bug of ours, must not end what is planned for later.
+            try:
                 self.tick()
                 due = self.schedules.next_due()
                 if due is not None:
                     wait = min(wait, max(0.0, due.timestamp() - self._clock().timestamp()))
+            except QingyuError as error:
+                _LOG.warning("schedules: %s", error)
+            except Exception:
+                _LOG.exception("schedules")
             self._wake.wait(wait)
 
     def close(self) -> None:

@@ -68,8 +68,8 @@ class Verdict:
     key: the parameter or attribute it is about, "" for the call as a whole; value: what was asked.
     reason: of unsupported: "action" (no such thing to do), "attribute" (the device lacks `key`),
     "option" (not among `options`), "argument" (missing or of the wrong type); of absent: "entity",
-    "option", "record" (nothing like it on the list); of not_now: "moving"; of already: "listed"
-    where a list has it. low, high, step, unit: of out_of_range. speed: of "moving", in km/h.
+    "option", "record" (nothing like it on the list); of not_now: "moving", "halted" (a
+    robot was told to stop meanwhile); of already: "listed" where a list has it. low, high, step, unit: of out_of_range. speed: of "moving", in km/h.
     because: ids of the devices a scene would do it to, in the household's order.
     """
 
@@ -90,7 +90,8 @@ class Verdict:
 def refusal(world: World, state: State, call: Call) -> Verdict | None:
     """Why a call cannot be done at all: absent, unsupported or out_of_range; None if it can."""
     entity = world.entity(call.entity)
-    if entity is None:
+    # A device that is taken away is gone from the state a moment before it is from the world.
+    if entity is None or call.entity not in state.entities:
         return Verdict(outcome="absent", call=call, reason="entity", value=call.entity)
     actions = entity.vocabulary.actions
     action = actions.get(call.action)

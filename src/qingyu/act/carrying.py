@@ -2,14 +2,16 @@
 
     carrier = Carrier(world, devices, journal)
     carrier.foresee(calls)                          # what the guard would say, nothing is done
-    carrier.carry_out(turn, call, confirmed=True)   # Step, or the Verdict that stopped it
+    carrier.carry_out(enter, call, confirmed=True)  # Step, or the Verdict that stopped it
 
-What was begun is on the disk before a device is told; what came of it before anybody hears so.
+What was begun is on the disk before a device is told, but for a robot's stop; what came of it,
+before anybody hears so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from qingyu.act.actions import apply
 from qingyu.act.answers import Step
@@ -70,50 +72,64 @@ class Carrier:
             rest = {k: v for k, v in _AT_REST.get(one.domain, {}).items() if k in now}
             if one.domain == "select":
                 options = one.options.get("state", ())
-                other = [each for each in options if each != call.arguments.get("value")]
+                wanted = call.arguments.get("value", entity.sets.get(id, {}).get("state"))
+                other = [each for each in options if each != wanted]
                 rest = {"state": other[0]} if other else {}
             state = state.updated(id, rest)
         speeds = self.world.select(domain="sensor", kind="speed")
         for one in speeds:  # what the car does then is not known now
-            state = state.updated(one.id, {"state": 0})
+            if one.id in state.entities:
+                state = state.updated(one.id, {"state": 0})
         return state
 
     def carry_out(
-        self, turn: Turn | None, call: Call, *, confirmed: bool = False
+        self,
+        enter: Callable[[], Turn],
+        call: Call,
+        *,
+        confirmed: bool = False,
+        halted: Callable[[], bool] = lambda: False,
     ) -> Step | Verdict:
-        """Do one call. A Verdict that is not fine means that nothing was done. turn: None only for
-        a robot's stop that could not be written down.
+        """Do one call. A Verdict that is not fine means that nothing was done. enter: gives the
+        turn in the journal. halted: whether somebody said stop since this was asked for; then no
+        robot moves.
 
-        Raises RecordsError where the journal cannot be written: then nothing was done either,
-        but for such a stop.
+        Raises RecordsError where the journal cannot be written: then nothing was done either. A
+        robot's stop is done first and written down where that is possible.
         """
         before = self.devices.state()
         verdict = check(self.world, before, call, confirmed=confirmed)
+        if is_halt(call) and verdict.outcome in ("fine", "already"):
+            return self._halt(enter, call, before)
         if verdict.outcome == "already" and self._is_guess(call):
             verdict = Verdict(outcome="fine", call=call)
         if verdict.outcome != "fine":
             return verdict
-        entry: int | None = None
-        try:
-            if turn is not None:
-                expected = apply(self.world, before, call)
-                entry = self._journal.begin(turn, call, before, expected)
-        except RecordsError:
-            if not is_halt(call):
-                raise
+        entry = self._journal.begin(enter(), call, before, apply(self.world, before, call))
+        # Asked as late as can be: writing to the disk takes its time.
+        if call.entity.startswith("robot.") and halted():
+            detail = pick("somebody said stop", "已叫停")
+            self._journal.finish(entry, before, before, failed=True, detail=detail)
+            return Verdict(outcome="not_now", call=call, reason="halted")
         report = self._tell(call)
+        self._finish(entry, before, report)
+        return _step(call, before, report)
+
+    def _halt(self, enter: Callable[[], Turn], call: Call, before: State) -> Step | Verdict:
+        """A stop is told whatever is believed of the robot, and waits for no disk."""
+        report = self._tell(call)
+        with suppress(RecordsError):
+            entry = self._journal.begin(enter(), call, before, patched(before, report.changed))
+            self._finish(entry, before, report)
+        if report.outcome == "done" and not report.changed:
+            return Verdict(outcome="already", call=call)
+        return _step(call, before, report)
+
+    def _finish(self, entry: int, before: State, report: Report) -> None:
+        failed = report.outcome != "done"
+        detail = report.detail or ("no answer" if report.outcome == "no_answer" else "")
         after = patched(before, report.changed)
-        if entry is not None:
-            failed = report.outcome != "done"
-            detail = report.detail or ("no answer" if report.outcome == "no_answer" else "")
-            self._journal.finish(entry, before, after, failed=failed, detail=detail)
-        return Step(
-            call=call,
-            outcome=report.outcome,
-            before=_values_of(before, report.changed),
-            after=report.changed,
-            detail=report.detail,
-        )
+        self._journal.finish(entry, before, after, failed=failed, detail=detail)
 
     def _is_guess(self, call: Call) -> bool:
         """Whether how a device is was never heard from it: then "already so" is not known."""
@@ -145,11 +161,23 @@ def is_halt(call: Call) -> bool:
 
 
 def patched(state: State, changed: Changes) -> State:
-    """A state with some values changed; devices it does not have are left out."""
+    """A state with some values changed; what it does not have, devices or values, is left out: a
+    device may have been described anew meanwhile."""
     for id, values in changed.items():
-        if id in state.entities:
-            state = state.updated(id, values)
+        known = state.entities.get(id, {})
+        if known:
+            state = state.updated(id, {key: one for key, one in values.items() if key in known})
     return state
+
+
+def _step(call: Call, before: State, report: Report) -> Step:
+    return Step(
+        call=call,
+        outcome=report.outcome,
+        before=_values_of(before, report.changed),
+        after=report.changed,
+        detail=report.detail,
+    )
 
 
 def _values_of(state: State, changed: Changes) -> Changes:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from qingyu.act.answers import Pending
 from qingyu.act.calls import Call
+from qingyu.act.form_words import VALUES
 from qingyu.act.understood import Do, Part, Question, Understood
 from qingyu.act.world import World
 
@@ -98,7 +99,7 @@ def _value(key: str, value: object) -> str:
         return "on" if value else "off"
     if isinstance(value, int | float):
         return f"<{_UNITS.get(key, 'percent')}>"
-    return str(value) if key in ("color", "mode", "fan") else "<option>"
+    return str(value) if key in ("color", "mode", "fan") and value in VALUES else "<option>"
 
 
 def mark_of(id: str, world: World) -> str:

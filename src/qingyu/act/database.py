@@ -80,6 +80,11 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
             UNIQUE (kind, about, plain))""",
     ),
     ("ALTER TABLE schedules ADD COLUMN days TEXT NOT NULL DEFAULT 'once'",),
+    (
+        # Until now every schedule counted as one that got its yes.
+        "ALTER TABLE schedules ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 1",
+        "CREATE INDEX schedules_of_turn ON schedules (turn)",
+    ),
 )
 """The statements that lead from each version of the file to the next; never changed, only added."""
 

@@ -70,8 +70,9 @@ class Note:
 
     quiet: nothing was said; lost: nobody understood it; talk: it is conversation, and there is
     nobody to hold it; nothing_waits: a yes or no to no question; fine: a no that was heard;
-    nothing_to_undo; unknown_name: nothing to forget or to name; passed, no_sun: a time
-    that is over, or by a sun nobody knows; too_long: more words than an order has.
+    nothing_to_undo; unknown_name: nothing to forget or to name; taken_name: one that has another
+    meaning; passed, no_sun: a time that is over, or by a sun nobody knows; too_long: more words
+    than an order has.
     """
 
     what: Literal[
@@ -82,6 +83,7 @@ class Note:
         "fine",
         "nothing_to_undo",
         "unknown_name",
+        "taken_name",
         "passed",
         "no_sun",
         "too_long",

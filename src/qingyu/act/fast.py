@@ -25,7 +25,7 @@ from qingyu.act.calls import Call, refusal
 from qingyu.act.fast_home import home_intents, translated
 from qingyu.act.fast_meaning import Answer, Calls, Meaning, Question
 from qingyu.act.fast_slots import Slots
-from qingyu.act.fast_stop import is_stop
+from qingyu.act.fast_stop import Stopping
 from qingyu.act.fast_targets import Said
 from qingyu.act.fast_text import clauses, clean, simplified
 from qingyu.act.state import State
@@ -57,7 +57,7 @@ class FastPath:
     def __init__(self, world: World) -> None:
         self.world = world
         self._slots = Slots(world)
-        self._robots = world.select(domain="robot")
+        self._stopping = Stopping(world)
         for language in ("zh", "en"):
             own_intents(language)
             home_intents(language)
@@ -66,7 +66,7 @@ class FastPath:
         """What a sentence asks for: calls (the guard's to check), a question about a state, or
         None. speaker: id of the area where the person is, "" if unknown."""
         parts = clauses(text)
-        if self._robots and any(is_stop(one, self._slots.names) for one in parts):
+        if any(map(self._stopping.is_said, parts)):
             return self._stop(parts, state, speaker)
         found = self._clause(clean(text), state, speaker)
         actions = {one.action for one in found.calls} if isinstance(found, Calls) else set()
@@ -79,8 +79,8 @@ class FastPath:
 
     def _stop(self, parts: list[str], state: State, speaker: str) -> Calls:
         """Every robot, at once; then what else was said, if all of it is clear."""
-        stops = tuple(Call("stop", one.id) for one in self._robots)
-        rest = [one for one in parts if not is_stop(one, self._slots.names)]
+        stops = tuple(Call("stop", one.id) for one in self._stopping.robots)
+        rest = [one for one in parts if not self._stopping.is_said(one)]
         more = self._all(rest, state, speaker) if rest else None
         return Calls(stops + (more.calls if more else ()))
 

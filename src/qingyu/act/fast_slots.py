@@ -47,7 +47,6 @@ class Slots:
         for slot, key in (("app", "app"), ("place", "place"), ("target", "target")):
             self.known[slot] = list(self._options(world, (key,)))
         self.known["option"] = list(self._options(world, ("state", "source", "mode")))
-        self.names = [text for text, _ in self.known["name"]]
 
     @staticmethod
     def _contacts(world: World) -> list[tuple[str, TextSlotValue]]:

@@ -1,13 +1,16 @@
 """Whether somebody tells a robot to stop: in any wording, for stopping is never wrong.
 
-is_stop("七号 停车", ["七号", "铁骡子"])     # True
-is_stop("停一下音乐", [])                    # False: something else is to stop
+stopping = Stopping(world)                  # with a robot that is called 七号
+stopping.is_said("七号 停车")               # True
+stopping.is_said("停一下音乐")              # False: something else is to stop
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+
+from qingyu.act.fast_text import simplified
+from qingyu.act.world import World, plain
 
 _ZH = re.compile(
     r"(?:快|给我|赶紧|赶快|马上|立刻|立即|都|先|全|你|喂|哎|嘿|呃|嗯|紧急)*"
@@ -25,17 +28,25 @@ _EN = re.compile(
 )
 
 
-def is_stop(clause: str, names: Iterable[str]) -> bool:
-    """Whether a cleaned clause, but for the name of a device at an end, is nothing but a stop."""
-    text = clause.casefold().strip()
-    if _matches(text):
-        return True
-    for name in names:
-        if text.startswith(name) or text.endswith(name):
-            rest = text.removeprefix(name) if text.startswith(name) else text.removesuffix(name)
-            if _matches(rest.strip()):
-                return True
-    return False
+class Stopping:
+    """robots: of the household; without any there is nothing to stop."""
+
+    def __init__(self, world: World) -> None:
+        self.robots = world.select(domain="robot")
+        self._names = [plain(simplified(name)) for one in self.robots for name in one.names]
+
+    def is_said(self, clause: str) -> bool:
+        """Whether a cleaned clause, but for the name of a robot at an end, is nothing but a stop.
+        The name of anything else says that this is to stop ("暂停音箱")."""
+        text = clause.casefold().strip()
+        if not self.robots or _matches(text):
+            return bool(self.robots)
+        for name in self._names:
+            if text.startswith(name) or text.endswith(name):
+                rest = text.removeprefix(name) if text.startswith(name) else text.removesuffix(name)
+                if _matches(rest.strip()):
+                    return True
+        return False
 
 
 def _matches(text: str) -> bool:

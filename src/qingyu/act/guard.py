@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 
 from qingyu.act.actions import apply
 from qingyu.act.calls import RECORDS, Call, Verdict, matching, refusal
+from qingyu.act.kinds import sounds_like_a_way_in
 from qingyu.act.state import Changes, State, changes
 from qingyu.act.vocabulary import CLOSED_WHILE_MOVING, RISKY_COVERS, VIDEO
 from qingyu.act.world import Entity, Value, World, plain
@@ -47,6 +48,8 @@ def check(world: World, state: State, call: Call, *, confirmed: bool = False) ->
                 because=_others(forbidden, call),
             )
     risky = _each(world, state, changed, _risky)
+    if entity.domain == "scene" and not entity.sets and sounds_like_a_way_in(entity):
+        risky = (call.entity,)
     if entity.vocabulary.actions[call.action].risky == "always" and call.entity not in risky:
         risky = (call.entity, *risky)
     verdict = Verdict(outcome="fine", call=call)
@@ -65,9 +68,10 @@ def _listed(entity: Entity, before: State, after: State) -> bool:
 
 
 def moving(world: World, state: State) -> float:
-    """How fast the car goes, in the unit of its sensor of kind "speed"; 0 for what has none."""
+    """How fast the car goes, also backwards, in the unit of its sensor of kind "speed"; 0 for what
+    has none."""
     speeds = [state.get(one.id) for one in world.select(domain="sensor", kind="speed")]
-    return max((one for one in speeds if isinstance(one, int | float)), default=0)
+    return max((abs(one) for one in speeds if isinstance(one, int | float)), default=0)
 
 
 def _others(ids: tuple[str, ...], call: Call) -> tuple[str, ...]:

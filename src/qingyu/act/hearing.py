@@ -10,7 +10,7 @@ Built once per household and set of nicknames. Knows nothing of what waits for a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -18,7 +18,7 @@ from typing import Protocol
 from qingyu.act.answers import Language, Path
 from qingyu.act.calls import Call
 from qingyu.act.fast import Calls, FastPath, Question
-from qingyu.act.fast_stop import is_stop
+from qingyu.act.fast_stop import Stopping
 from qingyu.act.fast_text import clauses, simplified
 from qingyu.act.form import Form
 from qingyu.act.mark import Marked
@@ -74,7 +74,7 @@ class Hearing:
         self._fast = FastPath(world)
         self._marker = Marker(world)
         self._teaching = Teaching(world, taught)
-        self._robots = world.select(domain="robot")
+        self._stopping = Stopping(world)
         self._names = sorted(
             {
                 plain(simplified(name))
@@ -84,11 +84,34 @@ class Hearing:
             key=len,
             reverse=True,
         )
-        self._robot_names = [plain(simplified(name)) for one in self._robots for name in one.names]
 
     def is_halt(self, text: str) -> bool:
         """Whether a robot is told to stop, in any wording."""
-        return bool(self._robots) and any(is_stop(one, self._robot_names) for one in clauses(text))
+        return any(map(self._stopping.is_said, clauses(text)))
+
+    def goes_beyond(
+        self, text: str, calls: Sequence[Call], state: State, now: datetime
+    ) -> bool:
+        """Whether a text names a device, place, person, number or time that some calls are not
+        about."""
+        known: set[object] = set()
+        for call in calls:
+            entity = self.world.entity(call.entity)
+            known |= {call.entity, entity.area if entity else "", *call.arguments.values()}
+        for mark in self._marker.mark(text, state, now).marks:
+            said = set(mark.ids) or {mark.value}
+            if not known & said and not self._is_option(mark.words, calls):
+                return True
+        return False
+
+    def _is_option(self, words: str, calls: Sequence[Call]) -> bool:
+        """Whether words are what people call an option that one of some calls chooses."""
+        for call in calls:
+            entity = self.world.entity(call.entity)
+            values = [one for one in call.arguments.values() if isinstance(one, str)]
+            if entity is not None and entity.option_called(words, values) is not None:
+                return True
+        return False
 
     def language_of(self, text: str, usual: Language) -> Language:
         """The language somebody speaks; `usual` where nothing but names and numbers is said."""

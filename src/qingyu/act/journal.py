@@ -32,6 +32,8 @@ Who = Literal["fast", "model", "schedule", "undo"]
 Outcome = Literal["begun", "done", "failed"]
 MOST = 1000
 """The longest list given at once."""
+KEPT = 10_000
+"""Turns that are kept; a home has some dozens a day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +65,14 @@ class Journal:
         self._database = database
 
     def turn(self, *, who: Who, text: str, at: datetime) -> Turn:
-        """A new turn, for calls and schedules to belong to. at: local time."""
+        """A new turn, for calls and schedules to belong to; the oldest are forgotten for it. at:
+        local time."""
         assert who in get_args(Who), who
         with self._database.write() as transaction:
             row = transaction.execute(
                 "INSERT INTO turns (at, who, text) VALUES (?, ?, ?)", (at.isoformat(), who, text)
             )
+            transaction.execute("DELETE FROM turns WHERE id <= ?", [(row.lastrowid or 0) - KEPT])
         assert row.lastrowid is not None
         return Turn(id=row.lastrowid, at=at, who=who, text=text)
 

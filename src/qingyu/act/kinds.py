@@ -1,9 +1,11 @@
-"""What kind of cover or select a device is, where the household's file does not say so.
+"""What a cover, a select or a scene is by its names, where nothing else says so.
 
 It decides what needs a yes, so words that sound like a way in, or like how a car drives, win.
 """
 
 from __future__ import annotations
+
+import re
 
 from qingyu.act.world import Entity
 
@@ -17,6 +19,10 @@ _COVERS = (
     ("shade", ("shade", "awning", "遮阳")),
     ("window", ("window", "窗")),
     ("door", ("door", "门")),
+)
+_WAY_IN = re.compile(
+    r"\bunlock|\bgarage|\bgates?\b|\bopen\b.*\b(?:doors?|boot|trunk|tailgate)\b|\bdoors?\b.*\bopen\b"
+    r"|开锁|解锁|车库|院门|大门|闸门|开.{0,4}门|后备箱|尾门"
 )
 _DRIVING = ("drive", "driving", "power", "gear", "驾驶", "行驶", "动力")
 _DRIVE_MODES = {"eco", "sport", "comfort", "snow", "tow", "offroad", "race"}

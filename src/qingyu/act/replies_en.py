@@ -34,6 +34,7 @@ NOTES = {
     "nothing_waits": "There is nothing to confirm.", "fine": "All right, I will leave it.",
     "nothing_to_undo": "There is nothing to undo.",
     "unknown_name": "I don't know which one that is, so nothing was remembered.",
+    "taken_name": "That name means something else here already; please take another one.",
     "passed": "That time has passed.",
     "no_sun": "I don't know when the sun rises and sets here.",
     "too_long": "That is too long; please say it shorter.",
@@ -90,6 +91,8 @@ class RepliesEn(QuestionsEn, OrdersEn):
                 return f"{capital(name)} does not have {value}{only}."
             case "unsupported", "action":
                 return f"{capital(name)} can't {self._action(call.action)}."
+            case "not_now", "halted":
+                return f"I was told to stop, so I did not {self.phrase([call])}."
             case "not_now", _:
                 speed = number(verdict.speed or 0)
                 order = self.phrase([call])

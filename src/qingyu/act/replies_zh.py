@@ -38,6 +38,7 @@ NOTES = {
     "nothing_waits": "现在没有要确认的事。", "fine": "好的，那就不做了。",
     "nothing_to_undo": "没有可以撤销的操作。", "unknown_name": "没听清说的是哪个，没有记下。",
     "passed": "那个时间已经过去了。",
+    "taken_name": "这个名字在这里已有别的意思，请换一个。",
     "no_sun": "不知道这里的日出日落时间。", "too_long": "这句话太长了，请说短一些。",
 }  # fmt: skip
 _WEEK = "一二三四五六日"
@@ -90,6 +91,8 @@ class RepliesZh(QuestionsZh, OrdersZh):
                 )
             case "unsupported", "action":
                 return f"{name}不能{self._action(call.action)}。"
+            case "not_now", "halted":
+                return f"刚才叫停了，没有{self.phrase([call])}。"
             case "not_now", _:
                 speed = number(verdict.speed or 0)
                 return f"行驶中（车速{speed}）不能{self.phrase([call])}，请停车后再试。"

@@ -37,6 +37,8 @@ GRACE = timedelta(minutes=10)
 _DAY = timedelta(days=1)
 MOST = 1000
 """Schedules that may wait at a time."""
+KEPT = 10_000
+"""So many of the latest are kept, also those that are over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class Schedule:
     """moment: as it was said, "+600" or "sunset". at: when that is, local time. status "unclear":
     it may have happened, the process was ended in the middle. turn: of the journal, if known.
     days: on which it comes again, "once" for never; as soon as it is claimed or missed, another
-    one waits for the next of them."""
+    one waits for the next of them. confirmed: the person said yes to what is risky in it."""
 
     id: int
     said: datetime
@@ -56,6 +58,7 @@ class Schedule:
     detail: str = ""
     turn: int | None = None
     days: str = "once"
+    confirmed: bool = False
 
     def late(self, now: datetime) -> timedelta:
         """How long after its moment it is."""
@@ -80,12 +83,14 @@ class Schedules:
         text: str = "",
         turn: int | None = None,
         days: str = "once",
+        confirmed: bool = False,
     ) -> Schedule:
         """A schedule for some calls, on the disk when this returns. said: local time. days: it
-        comes again at that time on "daily", "weekdays", "mon,fri" ...
+        comes again at that time on "daily", "weekdays", "mon,fri" ... confirmed: the person said
+        yes to what is risky in it.
 
         Raises InvalidRequestError for a moment that has passed, or one by the sun without `sun`;
-        and where 1000 wait already.
+        for days that are none; and where 1000 wait already.
         """
         assert calls
         at = _first(days, _moment(when, said, sun))
@@ -109,19 +114,15 @@ class Schedules:
                     )
                 )
             row = transaction.execute(
-                "INSERT INTO schedules (turn, said, text, moment, at, due, calls, days, status)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+                "INSERT INTO schedules"
+                " (turn, said, text, moment, at, due, calls, days, confirmed, status)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
                 (
-                    turn,
-                    _written(said),
-                    text,
-                    str(when),
-                    _written(at),
-                    at.timestamp(),
-                    packed,
-                    days,
+                    *(turn, _written(said), text, str(when), _written(at), at.timestamp()),
+                    *(packed, days, confirmed),
                 ),
             )
+            _forget_old(transaction)
         assert row.lastrowid is not None
         return self.get(row.lastrowid)
 
@@ -279,20 +280,34 @@ def _wait_again(transaction: sqlite3.Connection, row: sqlite3.Row, earliest: flo
         if at.timestamp() >= earliest:
             break
     transaction.execute(
-        "INSERT INTO schedules (turn, said, text, moment, at, due, calls, days, status)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+        "INSERT INTO schedules (turn, said, text, moment, at, due, calls, days, confirmed, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
         (
             *(row["turn"], row["said"], row["text"], row["moment"]),
-            *(_written(at), at.timestamp(), row["calls"], row["days"]),
+            *(_written(at), at.timestamp(), row["calls"], row["days"], row["confirmed"]),
         ),
+    )
+    _forget_old(transaction)
+
+
+def _forget_old(transaction: sqlite3.Connection) -> None:
+    """Leave the latest `KEPT`, and of older ones what still waits."""
+    transaction.execute(
+        "DELETE FROM schedules WHERE status NOT IN ('pending', 'claimed')"
+        " AND id <= (SELECT max(id) FROM schedules) - ?",
+        [KEPT],
     )
 
 
 def _first(days: str, at: datetime) -> datetime:
-    """The first such time on one of the days."""
-    while not falls_on(days, at):
-        at += _DAY
-    return at
+    """The first such time on one of the days. Raises InvalidRequestError for days that are none."""
+    for ahead in range(7):
+        if falls_on(days, at + ahead * _DAY):
+            return at + ahead * _DAY
+    raise InvalidRequestError(
+        pick(f"{days!r} is no day; write daily or mon,fri", f"“{days}”不是日子；请写 daily 或 mon,fri"),
+        param="days",
+    )
 
 
 def _moment(when: When, said: datetime, sun: Sun | None) -> datetime:
@@ -325,6 +340,7 @@ def _schedule(path: Path, row: sqlite3.Row) -> Schedule:
             detail=row["detail"],
             turn=row["turn"],
             days=row["days"],
+            confirmed=bool(row["confirmed"]),
         )
     except (AttributeError, TypeError, ValueError, QingyuError):
         raise corrupt(path, f"schedule {row['id']}") from None

@@ -4,14 +4,14 @@
     turn.process(parts)
     turn.facts, turn.steps      # for the reply
 
-Where one call of a turn wants a yes, all calls of it wait for that; what cannot be done at all is
-told at once. Where one part is ambiguous, the others are done unless they want a yes.
+Where one call of a turn wants a yes, all calls of it wait for that, but for a robot's stop; what
+cannot be done at all is told at once. Where one part is ambiguous, the others are done unless they want a yes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from qingyu.act.answers import Step
@@ -29,8 +29,10 @@ from qingyu.act.facts import (
     Sure,
     Undone,
 )  # fmt: skip
+from qingyu.act.fast_text import simplified
 from qingyu.act.journal import Journal, Who
 from qingyu.act.journal import Turn as Entered
+from qingyu.act.marks_words import CLASS_WORDS
 from qingyu.act.memory import Memory
 from qingyu.act.schedules import Schedule, Schedules
 from qingyu.act.understood import (
@@ -50,9 +52,12 @@ from qingyu.act.understood import (
     Yes,
 )  # fmt: skip
 from qingyu.act.world import World, plain
-from qingyu.errors import InvalidRequestError, RecordsError
+from qingyu.errors import InvalidRequestError
 
 _HELD = ("fine", "risky")
+_KINDS_OF_THINGS = frozenset(one for words in CLASS_WORDS.values() for one in words) | {
+    "所有", "全部", "一切", "它", "这个", "那个", "all", "everything", "it", "this", "that",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,21 @@ class Records:
 
 
 class Turn:
-    """facts, verdicts, steps, planned, dropped: what came of it. taught: the names changed."""
+    """facts, verdicts, steps, planned, dropped: what came of it. taught: the names changed.
+    halted: whether a robot was told to stop since the sentence was said."""
 
     def __init__(
-        self, records: Records, dialogue: Dialogue, *, text: str, who: Who, now: datetime
+        self,
+        records: Records,
+        dialogue: Dialogue,
+        *,
+        text: str,
+        who: Who,
+        now: datetime,
+        halted: Callable[[], bool],
     ) -> None:
         self._records, self._dialogue = records, dialogue
-        self._text, self._who, self._now = text, who, now
+        self._text, self._who, self._now, self._halted = text, who, now, halted
         self._entered: Entered | None = None
         self.facts: list[Fact] = []
         self.verdicts: list[Verdict] = []
@@ -90,6 +103,7 @@ class Turn:
             known = routine[0].calls or calls or self._dialogue.focus.calls
             self._learn_routine(routine[0], known)
             return
+        parts = self._after_stops(parts)
         orders = [one for one in parts if isinstance(one, Do)]
         held = () if confirmed else self._held(orders)
         unclear = [one for one in parts if isinstance(one, Which)]
@@ -105,6 +119,22 @@ class Turn:
             self.facts.append(Asked(which.candidates))
         elif held:
             self._ask(held)
+
+    def _after_stops(self, parts: Understood) -> Understood:
+        """Robots that shall stop do so now, whatever else is asked for and waits for a yes; what
+        is left of the parts."""
+        left: list[Part] = []
+        for part in parts:
+            if isinstance(part, Do) and part.when is None:
+                stops = tuple(filter(is_halt, part.calls))
+                others = tuple(one for one in part.calls if one not in stops)
+                if stops:
+                    self._do(Do(stops), confirmed=False)
+                    part = replace(part, calls=others)
+                    if not others:
+                        continue
+            left.append(part)
+        return tuple(left)
 
     def _held(self, orders: Sequence[Do]) -> tuple[Do, ...]:
         """All that will be done after a yes, if one of it wants that, else nothing.
@@ -146,13 +176,11 @@ class Turn:
 
     def _do(self, order: Do, confirmed: bool) -> None:
         if order.when is not None:
-            self._plan(order)
+            self._plan(order, confirmed)
             return
         again: list[Call] = []
         for call in order.calls:
-            result = self._records.carrier.carry_out(
-                self._entered_for(call), call, confirmed=confirmed
-            )
+            result = self._carry_out(self._enter, call, confirmed)
             if isinstance(result, Step):
                 self.verdicts.append(Verdict(outcome="fine", call=call))
                 self.steps.append(result)
@@ -165,7 +193,7 @@ class Turn:
         if again:
             self._ask((Do(tuple(again)),))
 
-    def _plan(self, order: Do) -> None:
+    def _plan(self, order: Do, confirmed: bool) -> None:
         records = self._records
         calls = []
         for verdict in records.carrier.foresee_later(order.calls):
@@ -193,6 +221,7 @@ class Turn:
                 text=self._text,
                 turn=self._enter().id,
                 days=order.days,
+                confirmed=confirmed,
             )
         except InvalidRequestError as error:
             self.facts.append(Said(str(error)))
@@ -213,8 +242,10 @@ class Turn:
             case Teach():
                 self._teach(part)
 
-    def undo(self, *, confirmed: bool = False) -> None:
-        """Take the last turn back as far as that goes; risky steps of it want a yes."""
+    def undo(self, agreed: tuple[Call, ...] | None = None) -> None:
+        """Take the last turn back as far as that goes; risky steps of it want a yes. agreed: the
+        calls that got it. Where it takes other ones by now, for something else was done since,
+        this is asked anew."""
         records = self._records
         state = records.carrier.devices.state()
         plan = records.journal.undo(records.world, state)
@@ -222,7 +253,8 @@ class Turn:
             self.facts.append(Note("nothing_to_undo"))
             return
         foreseen = records.carrier.foresee(plan.calls)
-        if not confirmed and any(one.outcome == "risky" for one in foreseen):
+        other = agreed is not None and agreed != plan.calls
+        if other or (agreed is None and any(one.outcome == "risky" for one in foreseen)):
             self.verdicts += foreseen
             self._dialogue.waiting = Confirm((Do(plan.calls),), self._now, undo=True)
             because = tuple(id for one in foreseen for id in one.because)
@@ -230,7 +262,7 @@ class Turn:
             return
         entered = records.journal.turn(who="undo", text=self._text, at=self._now)
         for call in plan.calls:
-            result = records.carrier.carry_out(entered, call, confirmed=True)
+            result = self._carry_out(lambda: entered, call, agreed is not None)
             if isinstance(result, Step):
                 self.verdicts.append(Verdict(outcome="fine", call=call))
                 self.steps.append(result)
@@ -264,6 +296,9 @@ class Turn:
                 if len(ids) != 1:
                     self.facts.append(Note("unknown_name"))
                     return
+                if self._is_taken(part.name, ids[0]):
+                    self.facts.append(Note("taken_name"))
+                    return
                 self.facts.append(Learned(memory.nickname(ids[0], part.name, at=now)))
             elif part.what == "prefer":
                 about = ids[0] if ids else ""
@@ -274,6 +309,19 @@ class Turn:
             self.facts.append(Said(str(error)))
             return
         self.taught = True
+
+    def _is_taken(self, name: str, about: str) -> bool:
+        """Whether a name means something else already, so that nobody could say that any more: a
+        kind of things, or another thing by the name that it has in the household's file."""
+        world, words = self._records.world, plain(simplified(name))
+        taught = {(one.about, plain(one.name)) for one in self._records.memory.nicknames()}
+        others = [
+            one.id
+            for one in (*world.entities, *world.areas, *world.floors)
+            if words in {plain(simplified(each)) for each in one.names}
+        ]
+        others = [id for id in others if id != about and (id, plain(name)) not in taught]
+        return bool(others or world.contacts_named(name)) or words in _KINDS_OF_THINGS
 
     def _forget(self, part: Teach) -> None:
         memory = self._records.memory
@@ -307,14 +355,12 @@ class Turn:
         self.facts.append(Learned(learned))
         self.taught = True
 
-    def _entered_for(self, call: Call) -> Entered | None:
-        """None where the journal cannot be written, and the call must be done all the same."""
-        try:
-            return self._enter()
-        except RecordsError:
-            if not is_halt(call):
-                raise
-            return None
+    def _carry_out(
+        self, enter: Callable[[], Entered], call: Call, confirmed: bool
+    ) -> Step | Verdict:
+        return self._records.carrier.carry_out(
+            enter, call, confirmed=confirmed, halted=self._halted
+        )
 
     def _enter(self) -> Entered:
         """This turn in the journal, once there is something to write."""

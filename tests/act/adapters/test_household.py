@@ -4,7 +4,8 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -241,3 +242,16 @@ def test_areas_are_made_once() -> None:
     assert len(world.areas) == 3
     assert len({one.id for one in world.areas}) == 3
     assert world.entities[0].area == world.entities[1].area
+
+
+def test_what_strangers_call_their_devices() -> None:
+    home = Household(World(name="x"))
+    adapter = SimpleNamespace(runner=SimpleNamespace(connection=SimpleNamespace(devices={})))
+    home._adapters = [cast(Any, adapter)] * 2
+    for place, id in ((0, "light.a_2"), (0, "light.a"), (1, "light.a"), (1, "light.a_2")):
+        names = ["\x1b[31mDesk\nlamp\u202e", "\x00", "x" * 500]
+        home._take_entity(place, {"id": id, "names": names, "state": "off"}, " A\tden ")
+    assert sorted(home._found) == ["light.a", "light.a_2", "light.a_2_2", "light.a_3"]
+    entity, area, *_ = home._found["light.a"]
+    assert entity.names == ("[31mDesk lamp", "x" * 60)
+    assert area == "A den"

@@ -44,6 +44,8 @@ SECONDS = 5.0
 _TOGETHER_SECONDS = 0.1
 """Devices that are found within so short a time change the world once."""
 _MOST_DEVICES = 5000
+_MOST_NAMES = 20
+_LONGEST_NAME = 60
 _KEEPS_MODE = "climate"
 _SECRETS = ("password", "token")
 """Settings that may stand in a file of their own, named by `password_file` and so on."""
@@ -246,7 +248,7 @@ class Household:
 
     def _take_entity(self, place: int, values: Mapping[str, Any], area: str) -> None:
         """Raises WorldError, TypeError."""
-        theirs = values["id"]
+        theirs, area = values["id"], _tidied(area)
         if not isinstance(theirs, str):
             raise TypeError("an id that is no text")
         with self._lock:
@@ -256,7 +258,7 @@ class Household:
                     raise WorldError(f"more than {_MOST_DEVICES} devices")
                 id = self._free_id(theirs, place)
             own = self._adapters[place].runner.connection.devices.get(theirs)
-            entity = make_entity(self._file_world, {**values, "id": id})
+            entity = _sayable(make_entity(self._file_world, {**values, "id": id}))
             if own is not None:
                 names = (*own.names, *(one for one in entity.names if one not in own.names))
                 entity = dataclasses.replace(entity, names=names, area=own.area)
@@ -270,7 +272,10 @@ class Household:
 
     def _free_id(self, theirs: str, place: int) -> str:
         taken = {*self._found, *(one.id for one in self._file_world.entities)}
-        return theirs if theirs not in taken else f"{theirs}_{place + 1}"
+        id, number = theirs, place + 1
+        while id in taken:
+            id, number = f"{theirs}_{number}", number + 1
+        return id
 
     def _take_gone(self, place: int, theirs: str) -> None:
         with self._lock:
@@ -342,6 +347,22 @@ class Household:
             with self._fresh:
                 self._building = False
                 self._fresh.notify_all()
+
+
+def _sayable(entity: Entity) -> Entity:
+    """With names as people say them; they come from strangers, and go to terminals and pages."""
+    names = tuple(filter(None, map(_tidied, entity.names)))
+    words = {
+        key: tuple(filter(None, map(_tidied, some))) for key, some in entity.option_names.items()
+    }
+    names = names or (entity.id.partition(".")[2].replace("_", " "),)
+    return dataclasses.replace(entity, names=names[:_MOST_NAMES], option_names=words)
+
+
+def _tidied(name: str) -> str:
+    """Without control characters, with single spaces, not too long."""
+    letters = "".join(one if one.isprintable() else " " for one in name)
+    return " ".join(letters.split())[:_LONGEST_NAME].strip()
 
 
 def joined(world: World, found: list[tuple[Entity, str]]) -> World:
