@@ -1,23 +1,11 @@
-"""Numbers, quantities and courtesy in what people say."""
+"""Quantities, courtesy and clauses in what people say."""
 
 from __future__ import annotations
 
 import pytest
 
-from qingyu.act.fast_text import DISTANCES, DURATIONS, clauses, clean, find, number
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("26", 26), ("4.5", 4.5), ("二十六", 26), ("十", 10), ("一百零五", 105), ("一百八", 180),
-        ("两千二", 2200), ("一万", 10000), ("二十四点五", 24.5), ("两百", 200), ("twenty-five", 25),
-        ("twenty five", 25), ("a hundred", 100), ("one hundred and five", 105), ("灯", None),
-        ("二三", 23), ("lamp", None),
-    ],
-)  # fmt: skip
-def test_numerals(text: str, value: float | None) -> None:
-    assert number(text) == value
+from qingyu.act.fast_slots import quantities
+from qingyu.act.fast_text import clauses, clean
 
 
 @pytest.mark.parametrize(
@@ -28,12 +16,17 @@ def test_numerals(text: str, value: float | None) -> None:
     ],
 )  # fmt: skip
 def test_durations(text: str, seconds: float) -> None:
-    assert find(text, DURATIONS) == [(text, seconds)]
+    assert quantities(text)["duration"] == {text: seconds}
 
 
 @pytest.mark.parametrize(("text", "metres"), [("八十厘米", 0.8), ("三米半", 3.5), ("2 m", 2)])
 def test_distances(text: str, metres: float) -> None:
-    assert find(text, DISTANCES) == [(text, metres)]
+    assert quantities(text)["distance"] == {text: metres}
+
+
+def test_numbers_without_what_they_count() -> None:
+    assert quantities("百分之四十到二十六点五度")["number"] == {"四十": 40, "二十六点五": 26.5}
+    assert quantities("set it to twenty five percent")["number"] == {"twenty five": 25}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from qingyu.act.fast_meaning import Answer, Calls, Meaning, Question
 from qingyu.act.fast_slots import Slots
 from qingyu.act.fast_stop import Stopping
 from qingyu.act.fast_targets import Said
-from qingyu.act.fast_text import clauses, clean, simplified
+from qingyu.act.fast_text import clauses, clean, has_hanzi, simplified
 from qingyu.act.state import State
 from qingyu.act.world import World
 from qingyu.act.yaml_file import read_yaml
@@ -36,7 +36,6 @@ from qingyu.errors import DataError
 __all__ = ["Calls", "FastPath", "Question"]
 Reading = tuple[tuple[int, int], Answer | None]
 """How good it is (the more letters are names and the fewer any words, the better), its meaning."""
-_HANZI = re.compile(r"[\u3400-\u9fff]")
 _THEN = re.compile(r"然后|\bthen\b")
 
 
@@ -96,7 +95,7 @@ class FastPath:
         return Calls(tuple(calls)) if len({one.entity for one in calls}) == len(calls) else None
 
     def _clause(self, text: str, state: State, speaker: str) -> Answer | None:
-        for language in ("zh", "en") if _HANZI.search(text) else ("en",):
+        for language in ("zh", "en") if has_hanzi(text) else ("en",):
             readings = self._readings(text, language, state, speaker)
             if readings:
                 return self._best(readings, state)

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 from qingyu.act.calls import Call
 from qingyu.act.fast_targets import Said, targets
+from qingyu.act.parameters import BARE, SPEEDS, raised
 from qingyu.act.state import State
+from qingyu.act.understood import Question
 from qingyu.act.values import is_number, tidy
+from qingyu.act.verbs import done, switch
 from qingyu.act.world import Entity, Scalar, World, plain
 
 
@@ -24,49 +27,16 @@ class Calls:
     calls: tuple[Call, ...]
 
 
-@dataclass(frozen=True)
-class Question:
-    """What somebody wants to know: "state" or an attribute of some devices (ids)."""
-
-    entities: tuple[str, ...]
-    key: str
-
-
 Answer = Calls | Question
 
-_SWITCHED = (
-    "light", "switch", "fan", "humidifier", "water_heater", "climate", "media_player",
-)  # fmt: skip
-_PLAIN: dict[str, dict[str, str]] = {
-    "On": dict.fromkeys(_SWITCHED, "turn_on")
-    | {"cover": "open", "valve": "open", "vacuum": "start", "lock": "unlock", "scene": "activate"},
-    "Off": dict.fromkeys(_SWITCHED, "turn_off")
-    | {"cover": "close", "valve": "close", "lock": "lock"},
-    "Open": {"cover": "open", "valve": "open"},
-    "Close": {"cover": "close", "valve": "close"},
-    "Lock": {"lock": "lock"},
-    "Unlock": {"lock": "unlock"},
-    "Activate": {"scene": "activate"},
-    "Pause": {"media_player": "pause", "vacuum": "pause"},
-    "Play": {"media_player": "play"},
-    "StopPlaying": {"media_player": "stop"},
-    "Next": {"media_player": "next"},
-    "Previous": {"media_player": "previous"},
-    "Mute": {"media_player": "mute", "level": "mute"},
-    "Unmute": {"media_player": "unmute"},
-    "Dock": {"vacuum": "return", "robot": "dock"},
-    "Stand": {"robot": "stand"},
-    "Sit": {"robot": "sit"},
-    "Lie": {"robot": "lie"},
-    "Patrol": {"robot": "patrol"},
-    "Halt": {"robot": "stop"},
-    "HangUp": {"dialer": "hang_up"},
-    "StopNavigation": {"navigator": "stop"},
-    "CancelTimer": {"timer": "cancel"},
-    "Charge": {"charger": "start"},
-    "StopCharge": {"charger": "stop"},
-}
-"""Intents without arguments: {intent: {domain: action}}."""
+_VERBS = {
+    "Open": "open", "Close": "close", "Lock": "lock", "Unlock": "unlock", "Activate": "activate",
+    "Pause": "pause", "Play": "play", "StopPlaying": "stop", "Next": "next",
+    "Previous": "previous", "Mute": "mute", "Unmute": "unmute", "Dock": "dock", "Stand": "stand",
+    "Sit": "sit", "Lie": "lie", "Patrol": "patrol", "Halt": "halt", "HangUp": "stop",
+    "StopNavigation": "stop", "CancelTimer": "stop", "Charge": "start", "StopCharge": "stop",
+}  # fmt: skip
+"""Intents without arguments, besides On and Off, as verbs of `verbs`."""
 _ONLY = {
     "Pause": "media_player", "Play": "media_player", "StopPlaying": "media_player",
     "Next": "media_player", "Previous": "media_player", "Mute": "media_player",
@@ -78,14 +48,6 @@ _ONLY = {
     "ChargeLimit": "charger",
 }  # fmt: skip
 """What is meant where no device is named: the one of this domain, here or at all."""
-_BARE = {
-    "light": "brightness", "climate": "temperature", "humidifier": "humidity",
-    "water_heater": "temperature", "media_player": "volume", "cover": "position", "fan": "speed",
-    "charger": "limit",
-}  # fmt: skip
-"""What a number alone sets."""
-_STEPS = {"temperature": 1, "color_temperature": 500, "humidity": 10}
-_SPEEDS = {"low": 33, "medium": 66, "high": 100}
 _SET_INTENTS = ("Set", "Level", "Color", "Mode", "Option", "Adjust", "ChargeLimit")
 
 
@@ -141,10 +103,12 @@ class Meaning:
         )
 
     def _call(self, intent: str, entity: Entity, said: Said) -> Call | None:
-        if intent in _PLAIN:
-            action = _PLAIN[intent].get(entity.domain)
-            return Call(action, entity.id) if action else None
+        if intent in _VERBS:
+            return done(_VERBS[intent], entity)
         match intent:
+            case "On" | "Off":
+                # Which of its settings is "on" is not said.
+                return None if entity.domain == "select" else switch(entity, on=intent == "On")
             case "Set" | "ChargeLimit":
                 return self._set(entity, said)
             case "Adjust":
@@ -152,7 +116,7 @@ class Meaning:
             case "Level":
                 level = str(said["level"])
                 if entity.domain == "fan":
-                    speed = _SPEEDS.get(level)
+                    speed = SPEEDS.get(level)
                     return Call("set", entity.id, {"speed": speed}) if speed else None
                 if level == "auto":  # the mode or the fan: not said
                     return None
@@ -236,7 +200,7 @@ class Meaning:
         if entity.domain == "level":
             fits = key in ("", entity.kind) and said.get("unit") != "degree"
             return ("value", "state") if fits else None
-        key = key or _BARE.get(entity.domain, "")
+        key = key or BARE.get(entity.domain, "")
         if said.get("unit") == "degree" and key != "temperature":
             return None
         action = entity.vocabulary.actions.get("set")
@@ -269,16 +233,11 @@ class Meaning:
             return None
         assert isinstance(now, int | float)
         assert isinstance(direction, int)
-        step = 5 if entity.domain == "water_heater" else _STEPS.get(key, 20)
-        amount = said.get("number", step)
+        amount = said.get("number")
+        if amount is None:
+            return Call("set", entity.id, {parameter: raised(entity, key, now, direction)})
         assert isinstance(amount, int | float)
-        attribute = entity.attribute(key)
-        assert attribute is not None
-        low, high = entity.range_of(key, attribute)
-        value = now + direction * amount
-        if "number" not in said:
-            value = max(now if low is None else low, min(now if high is None else high, value))
-        return Call("set", entity.id, {parameter: tidy(value)})
+        return Call("set", entity.id, {parameter: tidy(now + direction * amount)})
 
     def _question(self, said: Said) -> Question | None:
         key = str(said["key"])

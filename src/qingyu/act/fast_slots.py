@@ -13,7 +13,10 @@ from collections.abc import Iterable
 from hassil.expression import TextChunk
 from hassil.intents import SlotList, TextSlotList, TextSlotValue, WildcardSlotList
 
-from qingyu.act.fast_text import DISTANCES, DURATIONS, NUMBERS, find, simplified
+from qingyu.act.fast_text import simplified
+from qingyu.act.number_words import folded, runs
+from qingyu.act.numbers import find_numbers
+from qingyu.act.times import find_durations
 from qingyu.act.world import Scalar, World, plain
 
 WILDCARDS = ("item", "text")
@@ -72,23 +75,21 @@ class Slots:
 
     def within(self, text: str) -> dict[str, SlotList]:
         """The lists with only those values that a cleaned text has in it."""
-        folded = text.casefold()
-        squeezed = folded.replace(" ", "")
+        folded_text = text.casefold()
+        squeezed = folded_text.replace(" ", "")
         lists: dict[str, SlotList] = {
             slot: TextSlotList(
                 name=slot,
                 values=[
                     value
                     for words, value in values
-                    if words in folded or words.replace(" ", "") in squeezed
+                    if words in folded_text or words.replace(" ", "") in squeezed
                 ],
             )
             for slot, values in self.known.items()
         }
-        counted = folded.replace("百分之", " ")
-        for slot, what in (("number", NUMBERS), ("duration", DURATIONS), ("distance", DISTANCES)):
-            numbers: list[tuple[str, Scalar]] = list(find(counted, what))
+        for slot, some in quantities(folded_text).items():
             lists[slot] = TextSlotList(
-                name=slot, values=[_value(words, value)[1] for words, value in numbers]
+                name=slot, values=[_value(words, value)[1] for words, value in some.items()]
             )
         return lists | {slot: WildcardSlotList(name=slot) for slot in WILDCARDS}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from qingyu.act.classes import members
 from qingyu.act.world import Entity, World
 
 Said = Mapping[str, object]
@@ -48,15 +49,9 @@ def _named(world: World, speaker: str, ids: str, said: Said) -> Entity | None:
 def of_class(world: World, name: str) -> tuple[Entity, ...]:
     """Every device of a domain, or of a kind: "light", "cover/curtain", "climate/heat"."""
     domain, _, kind = name.partition("/")
-    if domain != "climate":
-        return world.select(domain=domain, kind=kind)
-    some = []
-    for one in world.select(domain=domain):
-        modes = one.options.get("mode", ("cool", "heat"))
-        # An air conditioner that heats as well is no radiator.
-        if not kind or (("cool" in modes) if kind == "cool" else ("cool" not in modes)):
-            some.append(one)
-    return tuple(some)
+    if domain == "climate" and kind:
+        return members(world, "ac" if kind == "cool" else "heater")
+    return world.select(domain=domain, kind=kind)
 
 
 def _of_class(world: World, speaker: str, said: Said) -> tuple[Entity, ...]:

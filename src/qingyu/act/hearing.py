@@ -19,7 +19,7 @@ from qingyu.act.answers import Language, Path
 from qingyu.act.calls import Call
 from qingyu.act.fast import Calls, FastPath, Question
 from qingyu.act.fast_stop import Stopping
-from qingyu.act.fast_text import clauses, simplified
+from qingyu.act.fast_text import clauses, has_hanzi, simplified
 from qingyu.act.form import Form
 from qingyu.act.mark import Marked
 from qingyu.act.marks import Marker
@@ -126,7 +126,7 @@ class Hearing:
             chinese = len(hanzi) + 2 * sum(one in _ZH_WORDS for one in hanzi)
             english = len(latin) + 2 * sum(one in _EN_WORDS for one in latin)
             return "zh" if chinese > english else "en"
-        return "zh" if _HANZI.search(whole) and not _LATIN.search(whole) else usual
+        return "zh" if has_hanzi(whole) and not _LATIN.search(whole) else usual
 
     def hear(
         self,

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from operator import or_
 
+from qingyu.act.fast_text import has_hanzi
 from qingyu.act.mark import MOST, Mark, Marked, MarkValue
 from qingyu.act.marks_names import (
     AREA,
@@ -33,7 +34,7 @@ from qingyu.act.marks_names import (
 )
 from qingyu.act.marks_parts import part_names
 from qingyu.act.marks_sound import Sounds
-from qingyu.act.marks_text import Aligned, Span, aligned, has_hanzi, is_latin, narrow
+from qingyu.act.marks_text import Aligned, Span, aligned, is_latin, narrow
 from qingyu.act.marks_times import Timed, timed
 from qingyu.act.marks_words import MISHEARD
 from qingyu.act.number_words import compiled

@@ -14,7 +14,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from qingyu.act.marks_text import has_hanzi, is_latin, narrow
+from qingyu.act.fast_text import has_hanzi
+from qingyu.act.marks_text import is_latin, narrow
 from qingyu.act.marks_words import EVERYDAY, ROOM_TAILS
 from qingyu.act.number_words import ONES, compiled
 from qingyu.act.vocabulary import COLORS, MODES

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from qingyu.act.fast_text import has_hanzi
 from qingyu.act.marks_names import (
     AREA,
     CONTACT,
@@ -24,7 +25,7 @@ from qingyu.act.marks_names import (
     type_of,
     variants,
 )
-from qingyu.act.marks_text import has_hanzi, narrow
+from qingyu.act.marks_text import narrow
 from qingyu.act.marks_words import (
     CLASS_WORDS,
     COLORS_SAID,

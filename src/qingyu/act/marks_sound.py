@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 
+from qingyu.act.fast_text import has_hanzi
 from qingyu.act.marks_names import AREA, CLASS, CONTACT, DEVICE, FLOOR, OPTION, Hit, Name, Spelling
-from qingyu.act.marks_text import Span, has_hanzi, narrow
+from qingyu.act.marks_text import Span, narrow
 from qingyu.act.marks_words import EVERYDAY, GENERIC, GENERIC_ZH, MISHEARD
 from qingyu.act.number_words import compiled
 

@@ -20,7 +20,6 @@ from qingyu.act.fast_text import simplified
 Span = tuple[int, int]
 _CLUSTER = re.compile(r"\s+|[\s\S][\u0300-\u036f\u20d0-\u20ff\u3099\u309a\ufe00-\ufe0f]*")
 _SIGNS = str.maketrans({"<": "(", ">": ")", '"': "'"})
-_HANZI = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,3 @@ def narrow(name: str) -> str:
 def is_latin(letter: str) -> bool:
     """A letter or digit of a script that writes words apart."""
     return letter.isalnum() and ord(letter) < 0x2E80
-
-
-def has_hanzi(text: str) -> bool:
-    return _HANZI.search(text) is not None

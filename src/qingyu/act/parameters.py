@@ -1,10 +1,14 @@
-"""Which parameter of a device's "set" a key of a form means, by the device's domain.
+"""Which parameter of a device's "set" a key means, and how far "more" and "less" go.
 
-PARAMETERS["light"]["warmth"]      # "color_temperature"
-BARE["cover"]                      # "position": what a number alone sets
+PARAMETERS["light"]["warmth"]                # "color_temperature"
+BARE["cover"]                                # "position": what a number alone sets
+raised(boiler, "temperature", 50, 1)         # 55
 """
 
 from __future__ import annotations
+
+from qingyu.act.values import tidy
+from qingyu.act.world import Entity
 
 BARE: dict[str, str] = {
     "light": "brightness", "climate": "temperature", "humidifier": "humidity",

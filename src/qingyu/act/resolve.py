@@ -53,7 +53,7 @@ from qingyu.act.resolve_services import (
     removed,
     served,
 )
-from qingyu.act.resolve_values import adjusting, parameter, setting, switch
+from qingyu.act.resolve_values import adjusting, parameter, setting
 from qingyu.act.situation import Situation, Targets
 from qingyu.act.state import State
 from qingyu.act.times import Found
@@ -73,31 +73,12 @@ from qingyu.act.understood import (
     Which,
     Yes,
 )
+from qingyu.act.verbs import done, switch
 from qingyu.act.when import When
 from qingyu.act.wishes import wished
 from qingyu.act.world import Entity, World
 
 _WORDS: dict[str, Part] = {"talk": Talk(), "yes": Yes(), "no": No(), "undo": Undo()}
-_ACTIONS: dict[str, dict[str, str]] = {
-    "open": {"cover": "open", "valve": "open", "lock": "unlock", "scene": "activate"},
-    "close": {"cover": "close", "valve": "close", "lock": "lock"},
-    "start": {"vacuum": "start", "charger": "start", "media_player": "play", "cover": "open",
-              "valve": "open", "scene": "activate", "robot": "stand"},
-    "stop": {"vacuum": "pause", "charger": "stop", "media_player": "stop", "robot": "stop",
-             "navigator": "stop", "dialer": "hang_up", "timer": "cancel", "valve": "close"},
-    "pause": {"vacuum": "pause", "media_player": "pause", "robot": "stop"},
-    "play": {"media_player": "play"},
-    "next": {"media_player": "next"},
-    "previous": {"media_player": "previous"},
-    "mute": {"media_player": "mute", "level": "mute"},
-    "unmute": {"media_player": "unmute"},
-    "lock": {"lock": "lock", "cover": "close"},
-    "unlock": {"lock": "unlock", "cover": "open"},
-    "dock": {"vacuum": "return", "robot": "dock"},
-    "return": {"vacuum": "return", "robot": "dock"},
-    "activate": {"scene": "activate"},
-}  # fmt: skip
-"""What a verb means on a device of a domain; what is not here is on or off, if it is either."""
 _ON = frozenset({"on", "open", "start", "activate", "play"})
 _OFF = frozenset({"off", "close", "stop"})
 _HEARD = 30
@@ -310,9 +291,9 @@ def _supported(situation: Situation, call: Call) -> bool:
 
 
 def _plain(situation: Situation, entity: Entity, verb: str) -> Made:
-    action = _ACTIONS.get(verb, {}).get(entity.domain)
-    if action is not None:
-        return Call(action, entity.id)
+    call = done(verb, entity)
+    if call is not None:
+        return call
     if entity.domain == "vacuum" and verb in ("on", "off"):
         return Call("start" if verb == "on" else "return", entity.id)
     if verb in _OFF and entity.domain in _OFF_TOO:

@@ -11,18 +11,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from qingyu.act.calls import RECORDS, Call
+from qingyu.act.fast_text import has_hanzi
 from qingyu.act.form_terms import Add, Plain, Pointer, Quote, Remove, Serve, Turn, Walk
 from qingyu.act.mark import Mark
 from qingyu.act.situation import Situation
 from qingyu.act.times import Found
 from qingyu.act.understood import Absent, Do, Unable, Understood, Which
 from qingyu.act.values import MOMENT, TIME, tidy
+from qingyu.act.verbs import ACTIONS
 from qingyu.act.when import When
 from qingyu.act.world import Entity, Record, Scalar, plain
 from qingyu.errors import InvalidRequestError
 
 _TEXT = {"timer": "label", "reminder": "text", "calendar": "title"}
-_ROBOT = {"halt": "stop", "stand": "stand", "sit": "sit", "lie": "lie", "patrol": "patrol"}
 _VERBS = {"call": ("dialer", "call", "contact"), "launch": ("app", "open", "app"),
           "navigate": ("navigator", "navigate", "place"), "go": ("robot", "go_to", "place"),
           "follow": ("robot", "follow", "target")}  # fmt: skip
@@ -51,14 +52,10 @@ def added(situation: Situation, entity: Entity, form: Add) -> Call | None:
         case "reminder" | "calendar":
             key = _TEXT[entity.domain]
             at = moment(situation, marks)
-            words = text or entity.name("zh" if _is_chinese(situation) else "en")
+            words = text or entity.name("zh" if has_hanzi(situation.marked.text) else "en")
             arguments: dict[str, Scalar] = {key: words}
             return Call("add", entity.id, arguments | ({"at": at.strftime(MOMENT)} if at else {}))
     return None
-
-
-def _is_chinese(situation: Situation) -> bool:
-    return re.search(r"[\u3400-\u9fff]", situation.marked.text) is not None
 
 
 def _seconds(situation: Situation, marks: list[Mark]) -> int:
@@ -350,7 +347,7 @@ def moved(situation: Situation, form: Plain | Walk | Turn) -> Understood:
     assert robot is not None
     id = named[0] if named else robot.id
     if isinstance(form, Plain):
-        return (Do((Call(_ROBOT[form.verb], id),)),)
+        return (Do((Call(ACTIONS[form.verb]["robot"], id),)),)
     pointer = form.distance if isinstance(form, Walk) else form.angle
     mark = situation.mark(pointer) if isinstance(pointer, Pointer) else None
     amount = pointer if isinstance(pointer, int) else mark.value if mark else None

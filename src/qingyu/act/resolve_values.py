@@ -12,25 +12,19 @@ from __future__ import annotations
 
 from qingyu.act.calls import Call
 from qingyu.act.form_terms import Pointer, Value
-from qingyu.act.parameters import BARE, PARAMETERS
+from qingyu.act.parameters import BARE, PARAMETERS, SPEEDS, raised
 from qingyu.act.situation import Situation
 from qingyu.act.terms import Attribute
 from qingyu.act.values import is_number, tidy
+from qingyu.act.verbs import switch
 from qingyu.act.vocabulary import COLORS, MODES
 from qingyu.act.world import Entity, Scalar
 
 Pairs = tuple[tuple[str, Value], ...]
-_STEPS = {"temperature": 1, "color_temperature": 500, "humidity": 10, "limit": 10, "heating": 1,
-          "ventilation": 1}  # fmt: skip
-_SPEEDS = {"low": 33, "medium": 66, "high": 100}
 _SHARES = {"low": 20, "medium": 50, "high": 80}
 _WHITES = {"low": 6000, "medium": 4000, "high": 2700, "white": 5000}
 """Kelvin; high is warm."""
 _FANS = ("low", "medium", "high")
-_ON_OFF = {
-    "cover": ("open", "close"), "valve": ("open", "close"), "vacuum": ("start", "return"),
-    "charger": ("start", "stop"), "lock": ("unlock", "lock"),
-}  # fmt: skip
 
 
 def setting(situation: Situation, entity: Entity, pairs: Pairs) -> list[Call] | None:
@@ -52,23 +46,6 @@ def setting(situation: Situation, entity: Entity, pairs: Pairs) -> list[Call] | 
         calls.append(Call("set", entity.id, arguments))
     return calls
 
-
-def switch(entity: Entity, *, on: bool) -> Call | None:
-    """On or off, in the words of its domain."""
-    actions = entity.vocabulary.actions
-    if "turn_on" in actions:
-        return Call("turn_on" if on else "turn_off", entity.id)
-    if entity.domain in _ON_OFF:
-        return Call(_ON_OFF[entity.domain][0 if on else 1], entity.id)
-    if entity.domain == "scene" and on:
-        return Call("activate", entity.id)
-    if entity.domain == "select":
-        wanted = ("on", "low", "auto") if on else ("off",)
-        options = entity.options.get("state", ())
-        others = [one for one in options if on and one != "off"]
-        option = next((one for one in (*wanted, *others) if one in options), None)
-        return Call("set", entity.id, {"value": option}) if option else None
-    return None
 
 
 def parameter(situation: Situation, entity: Entity, key: str, value: Value | None) -> str | None:
@@ -168,7 +145,7 @@ def _number(
     low, high = (0 if one is None else one for one in entity.range_of(key, attribute))
     if isinstance(said, int | float):
         if entity.domain == "fan" and unit in ("level", "ordinal") and 1 <= said <= 3:
-            return tuple(_SPEEDS.values())[int(said) - 1]
+            return tuple(SPEEDS.values())[int(said) - 1]
         return tidy(said)
     if key == "color_temperature":
         said = {"max": low, "min": high, "half": (low + high) / 2}.get(str(said), said)
@@ -183,7 +160,7 @@ def _number(
         words = {"on": min(2, high), "off": 0, "low": 1, "medium": 2, "high": high, "half": 2}
         words |= {"max": high, "min": 1}
     elif attribute.kind == "percent":
-        shares = _SPEEDS if entity.domain == "fan" else _SHARES
+        shares = SPEEDS if entity.domain == "fan" else _SHARES
         words = {**shares, "max": high, "min": low, "half": 50, "on": high, "off": low}
     else:
         words = {"max": high, "high": high, "min": low, "low": low, "half": (low + high) / 2}
@@ -202,11 +179,9 @@ def adjusting(
     attribute, key = _attribute(entity, name)
     if not attribute.numeric:
         return _stepped(situation, entity, name, key, more=more)
-    whole = entity.attribute(key)
-    assert whole is not None
-    low, high = entity.range_of(key, whole)
     now = situation.state.get(entity.id, key)
     if not is_number(now):  # the guard says that it has none
+        low, _ = entity.range_of(key, attribute)
         return Call("set", entity.id, {name: tidy(low or 0)})
     assert isinstance(now, int | float)
     mark = situation.mark(by) if by is not None else None
@@ -214,10 +189,7 @@ def adjusting(
     direction = 1 if more != (key == "color_temperature") else -1
     if isinstance(amount, int | float):
         return Call("set", entity.id, {name: tidy(now + direction * abs(amount))})
-    step = 5 if entity.domain == "water_heater" else _STEPS.get(key, 20)
-    value = now + direction * step
-    value = max(now if low is None else low, min(now if high is None else high, value))
-    return Call("set", entity.id, {name: tidy(value)})
+    return Call("set", entity.id, {name: raised(entity, key, now, direction)})
 
 
 def _stepped(

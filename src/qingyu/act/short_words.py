@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from qingyu.act.fast_text import clauses, simplified
+from qingyu.act.fast_text import clauses, has_hanzi, simplified
 from qingyu.act.understood import Clock, Undo
 from qingyu.act.world import World, plain
 
@@ -222,7 +222,7 @@ def called(one: str, world: World) -> set[str]:
 
 
 def _within(word: str, said: str) -> bool:
-    if re.search(r"[\u3400-\u9fff]", word):
+    if has_hanzi(word):
         return word in said
     return bool(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", said))
 

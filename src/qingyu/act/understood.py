@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from qingyu.act.calls import Call
-from qingyu.act.fast_meaning import Question
 from qingyu.act.times import Found
 from qingyu.act.when import When
 from qingyu.act.world import Scalar
@@ -34,6 +33,15 @@ class Do:
     calls: tuple[Call, ...]
     when: When | None = None
     days: str = "once"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody wants to know: "state" or an attribute of some devices (ids), or key "list" for
+    what there is."""
+
+    entities: tuple[str, ...]
+    key: str
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from qingyu.act.calls import Call
 from qingyu.act.class_words import narrowed
 from qingyu.act.classes import SWITCHED, members
 from qingyu.act.form_terms import Who, Wish
-from qingyu.act.resolve_values import adjusting, switch
+from qingyu.act.resolve_values import adjusting
 from qingyu.act.situation import Situation
 from qingyu.act.understood import Do, Unable, Understood, Which
 from qingyu.act.values import tidy
+from qingyu.act.verbs import switch
 from qingyu.act.wish_words import MAIN_LIGHT, PURPOSES, SCENES, is_called, suits
 from qingyu.act.world import Entity
 

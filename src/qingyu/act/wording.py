@@ -7,19 +7,18 @@ naming.option(entity, "usb")         # "USB stick"
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
 
 from qingyu.act.answers import Language
 from qingyu.act.calls import RECORDS, Call
+from qingyu.act.fast_text import has_hanzi
 from qingyu.act.state import State
 from qingyu.act.times import Found
 from qingyu.act.values import MOMENT, is_number, tidy
 from qingyu.act.when import falls_on
 from qingyu.act.world import Entity, Record, Sun, Value, World
 
-_HANZI = re.compile(r"[\u3400-\u9fff]")
 _IDLE = frozenset({"off", "closed", "locked", "idle", "paused", "docked", "stopped"})
 _NEAR = timedelta(minutes=30)
 
@@ -60,7 +59,7 @@ class Naming:
     def option(self, entity: Entity, option: str) -> str:
         """What people of the language call an option; "" where it has no name but itself."""
         known = entity.option_names.get(option, ())
-        wanted = [one for one in (option, *known) if bool(_HANZI.search(one)) == self._chinese]
+        wanted = [one for one in (option, *known) if has_hanzi(one) == self._chinese]
         return wanted[0] if wanted else (option, *known)[0]
 
     def candidate(self, one: str) -> str:

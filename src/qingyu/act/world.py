@@ -8,11 +8,11 @@ world.on_floor("upper", domain="light")
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from qingyu.act.fast_text import has_hanzi
 from qingyu.act.terms import Attribute, Domain
 from qingyu.act.vocabulary import DOMAINS
 
@@ -28,7 +28,7 @@ def plain(name: str) -> str:
 
 
 def _in_language(names: tuple[str, ...], language: str) -> str:
-    chinese = [one for one in names if re.search(r"[\u3400-\u9fff]", one)]
+    chinese = [one for one in names if has_hanzi(one)]
     others = [one for one in names if one not in chinese]
     return ((chinese if language == "zh" else others) or list(names))[0]
 
