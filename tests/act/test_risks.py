@@ -337,3 +337,12 @@ def test_messages_do_not_either(world: World) -> None:
     sent = state.get("messenger.phone", "sent")
     assert isinstance(sent, tuple)
     assert [sent[0], len(sent)] == [{"contact": "妈妈", "text": "20"}, 100]
+
+
+def test_a_routine_with_a_time_is_not_learned_as_one_without(start: Start) -> None:
+    sentence = "以后我说睡了就过十分钟把圆顶灯关了"
+    talk = start(forms={sentence: 'routine "睡了" ; when <time>1 : off <light>2'})
+    for one in ("以后我说睡觉了就十分钟后关掉圆顶灯", sentence):
+        assert talk(one).text == "口令里不能带时间，没有记下。"
+        assert talk.assistant.memory.list() == ()
+        assert talk.assistant.schedules.list() == ()

@@ -71,8 +71,8 @@ class Note:
     quiet: nothing was said; lost: nobody understood it; talk: it is conversation, and there is
     nobody to hold it; nothing_waits: a yes or no to no question; fine: a no that was heard;
     nothing_to_undo; unknown_name: nothing to forget or to name; taken_name: one that has another
-    meaning; passed, no_sun: a time that is over, or by a sun nobody knows; too_long: more words
-    than an order has.
+    meaning; timed_routine: one with a time in it; passed, no_sun: a time that is over, or by a sun
+    nobody knows; too_long: more words than an order has.
     """
 
     what: Literal[
@@ -84,6 +84,7 @@ class Note:
         "nothing_to_undo",
         "unknown_name",
         "taken_name",
+        "timed_routine",
         "passed",
         "no_sun",
         "too_long",

@@ -34,6 +34,7 @@ NOTES = {
     "nothing_waits": "There is nothing to confirm.", "fine": "All right, I will leave it.",
     "nothing_to_undo": "There is nothing to undo.",
     "unknown_name": "I don't know which one that is, so nothing was remembered.",
+    "timed_routine": "Such a word cannot wait for a time, so nothing was remembered.",
     "taken_name": "That name means something else here already; please take another one.",
     "passed": "That time has passed.",
     "no_sun": "I don't know when the sun rises and sets here.",

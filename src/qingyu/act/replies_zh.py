@@ -38,6 +38,7 @@ NOTES = {
     "nothing_waits": "现在没有要确认的事。", "fine": "好的，那就不做了。",
     "nothing_to_undo": "没有可以撤销的操作。", "unknown_name": "没听清说的是哪个，没有记下。",
     "passed": "那个时间已经过去了。",
+    "timed_routine": "口令里不能带时间，没有记下。",
     "taken_name": "这个名字在这里已有别的意思，请换一个。",
     "no_sun": "不知道这里的日出日落时间。", "too_long": "这句话太长了，请说短一些。",
 }  # fmt: skip

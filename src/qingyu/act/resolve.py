@@ -124,7 +124,9 @@ def _orders(situation: Situation, form: Orders) -> Understood:
         calls = tuple(call for one in parts if isinstance(one, Do) for call in one.calls)
         calls = calls or situation.focus.calls
         names = [situation.words(one.body.text) for one in taught if isinstance(one.body, Taught)]
-        return tuple(Teach("routine", name=name, calls=calls) for name in names)
+        # A time has no place in a routine: whoever keeps it says so.
+        timed = [one for one in parts if isinstance(one, Do) and one.when is not None]
+        return (*timed, *(Teach("routine", name=name, calls=calls) for name in names))
     return _merged(parts)
 
 

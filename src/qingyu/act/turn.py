@@ -99,7 +99,11 @@ class Turn:
         """All parts, in order. confirmed: the person said yes to the risky ones of them."""
         routine = [one for one in parts if isinstance(one, Teach) and one.what == "routine"]
         if routine:
-            calls = tuple(call for one in parts if isinstance(one, Do) for call in one.calls)
+            orders = [one for one in parts if isinstance(one, Do)]
+            if any(one.when is not None for one in orders):
+                self.facts.append(Note("timed_routine"))
+                return
+            calls = tuple(call for one in orders for call in one.calls)
             known = routine[0].calls or calls or self._dialogue.focus.calls
             self._learn_routine(routine[0], known)
             return

@@ -21,6 +21,8 @@ from qingyu.act.adapters.mqtt_template import Template, TemplateFailedError
 
 _LOG = logging.getLogger(__name__)
 MOST_DEVICES = 2000
+_MOST_TOPICS = 20_000
+"""Of discovery that are remembered; anybody may write to a broker."""
 GRACE_SECONDS = 1.0
 """How long a device is waited for to say how it is, before it is announced all the same."""
 _LONGEST_STATE = 1 << 16
@@ -139,7 +141,8 @@ class Home:
 
     def _discover(self, found: Found, payload: bytes) -> None:
         mark = hashlib.sha256(payload).hexdigest()
-        if self._messages.get(found.topic) == mark:
+        known = self._messages.get(found.topic)
+        if known == mark or (known is None and len(self._messages) >= _MOST_TOPICS):
             return
         self._messages[found.topic] = mark
         self.num_messages += 1

@@ -16,7 +16,7 @@ import datetime
 import random
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -236,8 +236,3 @@ def _fragment(words: str, text: str, marked: Marked) -> str | None:
 def _plain(text: str) -> str:
     return simplified(text).lower()
 
-
-def training_text(lines: Iterable[Line]) -> Iterator[str]:
-    """Prompt and answer as one text each, as they are tokenized."""
-    for one in lines:
-        yield one.prompt + one.answer

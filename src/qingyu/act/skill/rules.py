@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -257,8 +257,3 @@ def every_turn(rules: Rules) -> Iterator[tuple[Rule, Turn]]:
             for turn in rule.turns:
                 for one in turn:
                     yield rule, one
-
-
-def with_form(turn: Turn, form: str) -> Turn:
-    """The same words with another meaning."""
-    return replace(turn, form=form)
