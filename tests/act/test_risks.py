@@ -131,6 +131,14 @@ def test_a_yes_to_something_else_is_none(start: Start, answer: str, unlocked: bo
         assert talk("是").steps == ()
 
 
+def test_a_yes_may_say_again_when(start: Start) -> None:
+    talk = start()
+    talk("十分钟后解锁入户锁")
+    assert talk("对，十分钟后").planned
+    talk("十分钟后解锁入户锁")
+    assert talk("对，五分钟后").planned == ()
+
+
 def test_nor_is_one_that_the_model_heard(start: Start) -> None:
     talk = start(forms={"嗯那就照办呗圆顶灯": "yes", "嗯那就照办呗": "yes"})
     talk("解锁入户锁", "嗯那就照办呗圆顶灯")

@@ -155,7 +155,7 @@ class Assistant:
             if (
                 isinstance(waiting, Confirm)
                 and said == {Yes}
-                and not self._hearing.goes_beyond(text, waiting.calls, self.state(), now)
+                and not self._hearing.goes_beyond(text, waiting.orders, self.state(), now)
             ):
                 return self._confirmed(text, dialogue, waiting, heard.path, begun)
             if said == {No}:
@@ -226,7 +226,7 @@ class Assistant:
         asked = tuple({call.entity for call in waiting.calls})
         rest = after_no(text)
         return bool(rest and self._is_other(rest, speaker, asked, now)) or (
-            self._hearing.goes_beyond(text, waiting.calls, self.state(), now)
+            self._hearing.goes_beyond(text, waiting.orders, self.state(), now)
         )
 
     def _is_other(

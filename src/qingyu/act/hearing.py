@@ -27,7 +27,7 @@ from qingyu.act.resolve import resolve
 from qingyu.act.short_words import short_order
 from qingyu.act.state import State
 from qingyu.act.teaching import Teaching
-from qingyu.act.times import find_times
+from qingyu.act.times import Found, find_times
 from qingyu.act.understood import Do, Focus, Part, Understood, Which
 from qingyu.act.world import World, plain
 
@@ -89,17 +89,17 @@ class Hearing:
         """Whether a robot is told to stop, in any wording."""
         return any(map(self._stopping.is_said, clauses(text)))
 
-    def goes_beyond(
-        self, text: str, calls: Sequence[Call], state: State, now: datetime
-    ) -> bool:
-        """Whether a text names a device, place, person, number or time that some calls are not
+    def goes_beyond(self, text: str, orders: Sequence[Do], state: State, now: datetime) -> bool:
+        """Whether a text names a device, place, person, number or time that some orders are not
         about."""
-        known: set[object] = set()
+        known: set[object] = {one.when for one in orders if one.when is not None}
+        calls = [call for one in orders for call in one.calls]
         for call in calls:
             entity = self.world.entity(call.entity)
             known |= {call.entity, entity.area if entity else "", *call.arguments.values()}
         for mark in self._marker.mark(text, state, now).marks:
-            said = set(mark.ids) or {mark.value}
+            value = mark.value.when if isinstance(mark.value, Found) else mark.value
+            said = set(mark.ids) or {value}
             if not known & said and not self._is_option(mark.words, calls):
                 return True
         return False

@@ -235,4 +235,3 @@ def _fragment(words: str, text: str, marked: Marked) -> str | None:
 
 def _plain(text: str) -> str:
     return simplified(text).lower()
-
