@@ -99,7 +99,7 @@ class Hearing:
             known |= {call.entity, entity.area if entity else "", *call.arguments.values()}
         for mark in self._marker.mark(text, state, now).marks:
             value = mark.value.when if isinstance(mark.value, Found) else mark.value
-            said = set(mark.ids) or {value}
+            said: set[object] = set(mark.ids) or {value}
             if not known & said and not self._is_option(mark.words, calls):
                 return True
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qingyu.act.classes import is_a
+from qingyu.act.fast_text import simplified
 from qingyu.act.form_terms import Pick, Pointer, Quote, Who
 from qingyu.act.resolve_services import named_like
 from qingyu.act.situation import Situation
@@ -74,18 +75,5 @@ def _in(situation: Situation, which: Which, areas: tuple[str, ...]) -> tuple[str
 
 def _called(situation: Situation, which: Which, words: str) -> tuple[str, ...]:
     """By a part of a name, or of the name of the place."""
-    world = situation.world
-    names: dict[str, tuple[str, ...]] = {}
-    for id in which.candidates:
-        entity, area = world.entity(id), world.area(id)
-        names[id] = (id,)
-        if entity is not None:
-            there = world.area(entity.area)
-            names[id] = entity.names + (there.names if there else ())
-        elif area is not None:
-            names[id] = area.names
-        else:
-            names[id] += tuple(
-                name for one in world.contacts if one.value == id for name in one.names
-            )
-    return named_like(words, names)
+    names = {one: situation.world.names_of(one) for one in which.candidates}
+    return named_like(simplified(words), names)

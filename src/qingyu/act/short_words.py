@@ -164,7 +164,7 @@ def chosen(text: str, candidates: Sequence[str], world: World) -> tuple[str, ...
     order they were told in, or all of them.
     """
     said = plain(simplified(text))
-    words = {one: called(one, world) for one in candidates}
+    words = {one: world.names_of(one) for one in candidates}
     # A word within another one's ("灯" in "台灯") is not said by itself.
     found = {one: {word for word in known if _within(word, said)} for one, known in words.items()}
     picked = _best(found)
@@ -198,27 +198,6 @@ def _best(found: dict[str, set[str]]) -> tuple[str, ...]:
         }
         alone = [one for one in alone if found[one] & outer] or alone
     return tuple(alone or (one for one, words in found.items() if words))
-
-
-def called(one: str, world: World) -> set[str]:
-    """All that people may call a candidate: a device, an area, a contact or an option."""
-    names: list[str] = []
-    entity = world.entity(one)
-    area = world.area(entity.area if entity is not None else one)
-    if entity is not None:
-        names += entity.names
-    if area is not None:
-        names += area.names
-        floor = world.floor(area.floor)
-        names += floor.names if floor is not None else ()
-    for contact in world.contacts:
-        if contact.value == one:
-            names += contact.names
-    for other in world.entities:
-        names += other.option_names.get(one, ())
-    if entity is None:
-        names.append(one)
-    return {plain(simplified(name)) for name in names}
 
 
 def _within(word: str, said: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from qingyu.act.fast_text import has_hanzi
+from qingyu.act.fast_text import has_hanzi, simplified
 from qingyu.act.terms import Attribute, Domain
 from qingyu.act.vocabulary import DOMAINS
 
@@ -222,6 +222,27 @@ class World:
             fits = (not domain or one.domain == domain) and (not kind or one.kind == kind)
             if fits and (not area or one.area == area):
                 yield one
+
+    def names_of(self, candidate: str) -> set[str]:
+        """All that people may call what could be meant: a device (also by where it stands), an
+        area, a contact or an option; simplified and plain."""
+        names: list[str] = []
+        entity = self.entity(candidate)
+        area = self.area(entity.area if entity is not None else candidate)
+        if entity is not None:
+            names += entity.names
+        if area is not None:
+            names += area.names
+            floor = self.floor(area.floor)
+            names += floor.names if floor is not None else ()
+        for contact in self.contacts:
+            if contact.value == candidate:
+                names += contact.names
+        for other in self.entities:
+            names += other.option_names.get(candidate, ())
+        if entity is None:
+            names.append(candidate)
+        return {plain(simplified(name)) for name in names}
 
     def options_of(self, entity: Entity, attribute: Attribute) -> tuple[str, ...]:
         """What an attribute may be on a device: areas are ids, contacts their first names."""
