@@ -1,4 +1,4 @@
-"""What must not happen: a robot that goes on after a stop, a yes to something else, a lost thread."""
+"""What must not happen: a robot that goes on after a stop, a yes to something else."""
 
 from __future__ import annotations
 

@@ -69,8 +69,9 @@ class Verdict:
     reason: of unsupported: "action" (no such thing to do), "attribute" (the device lacks `key`),
     "option" (not among `options`), "argument" (missing or of the wrong type); of absent: "entity",
     "option", "record" (nothing like it on the list); of not_now: "moving", "halted" (a
-    robot was told to stop meanwhile); of already: "listed" where a list has it. low, high, step, unit: of out_of_range. speed: of "moving", in km/h.
-    because: ids of the devices a scene would do it to, in the household's order.
+    robot was told to stop meanwhile); of already: "listed" where a list has it. low, high, step,
+    unit: of out_of_range. speed: of "moving", in km/h. because: ids of the devices a scene
+    would do it to, in the household's order.
     """
 
     outcome: Outcome

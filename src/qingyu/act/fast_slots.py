@@ -93,3 +93,19 @@ class Slots:
                 name=slot, values=[_value(words, value)[1] for words, value in some.items()]
             )
         return lists | {slot: WildcardSlotList(name=slot) for slot in WILDCARDS}
+
+
+def quantities(text: str) -> dict[str, dict[str, Scalar]]:
+    """The words of all numbers, without what they count, of lengths of time in seconds and of
+    other lengths in metres."""
+    # 百分之四十 is the number forty, said of a hundred.
+    text = folded(text.replace("百分之", " "))
+    return {
+        "number": {text[one.start : one.end]: one.value for one in runs(text)},
+        "duration": {text[one.start : one.end]: one.seconds for one in find_durations(text)},
+        "distance": {
+            text[one.start : one.end]: one.value
+            for one in find_numbers(text)
+            if one.unit == "metre"
+        },
+    }

@@ -62,4 +62,3 @@ def clauses(text: str) -> list[str]:
     parts = _CUTS.split(simplified(text))
     parts = [one for part in parts for one in re.split(r"然后|\band then\b|\bthen\b|\band\b", part)]
     return [one for one in (clean(part.lstrip("再")) for part in parts) if one]
-

@@ -40,3 +40,8 @@ def guess_kind(entity: Entity) -> str:
         return "headlights"
     drives = _DRIVE_MODES & options or any(one in words for one in _DRIVING)
     return "drive_mode" if drives else "other"
+
+
+def sounds_like_a_way_in(entity: Entity) -> bool:
+    """Whether a scene of which nobody here knows what it does is called as if it opened a door."""
+    return any(_WAY_IN.search(name.casefold().replace("_", " ")) for name in entity.names)

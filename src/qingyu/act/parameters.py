@@ -33,3 +33,17 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "select": dict.fromkeys(("mode", "source", "brightness", "speed"), "value"),
 }  # fmt: skip
 """The parameter a key of a form means on a device of a domain."""
+_STEPS = {"temperature": 1, "color_temperature": 500, "humidity": 10, "limit": 10, "heating": 1,
+          "ventilation": 1}  # fmt: skip
+SPEEDS = {"low": 33, "medium": 66, "high": 100}
+"""Percent of a fan."""
+
+
+def raised(entity: Entity, key: str, now: float, direction: int) -> float | int:
+    """A value a step higher or lower (1, -1), within the range of the device."""
+    attribute = entity.attribute(key)
+    assert attribute is not None
+    low, high = entity.range_of(key, attribute)
+    step = 5 if entity.domain == "water_heater" else _STEPS.get(key, 20)
+    value = now + direction * step
+    return tidy(max(now if low is None else low, min(now if high is None else high, value)))

@@ -47,7 +47,6 @@ def setting(situation: Situation, entity: Entity, pairs: Pairs) -> list[Call] | 
     return calls
 
 
-
 def parameter(situation: Situation, entity: Entity, key: str, value: Value | None) -> str | None:
     """The parameter of "set" that is meant; None where the domain has no such thing."""
     if "set" not in entity.vocabulary.actions:

@@ -305,7 +305,10 @@ def _first(days: str, at: datetime) -> datetime:
         if falls_on(days, at + ahead * _DAY):
             return at + ahead * _DAY
     raise InvalidRequestError(
-        pick(f"{days!r} is no day; write daily or mon,fri", f"“{days}”不是日子；请写 daily 或 mon,fri"),
+        pick(
+            f"{days!r} is no day; write daily or mon,fri",
+            f"“{days}”不是日子；请写 daily 或 mon,fri",
+        ),
         param="days",
     )
 

@@ -5,7 +5,8 @@
     turn.facts, turn.steps      # for the reply
 
 Where one call of a turn wants a yes, all calls of it wait for that, but for a robot's stop; what
-cannot be done at all is told at once. Where one part is ambiguous, the others are done unless they want a yes.
+cannot be done at all is told at once. Where one part is ambiguous, the others are done unless they
+want a yes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a verb means on a device: a call of its domain, for the templates and the forms alike.
 
-    done("open", lock)           # Call("unlock", "lock.front")
-    switch(vacuum, on=False)     # Call("return", "vacuum.dobby")
+done("open", lock)           # Call("unlock", "lock.front")
+switch(vacuum, on=False)     # Call("return", "vacuum.dobby")
 """
 
 from __future__ import annotations
