@@ -23,12 +23,13 @@ from hassil.util import merge_dict
 
 from qingyu.act.calls import Call, refusal
 from qingyu.act.fast_home import home_intents, translated
-from qingyu.act.fast_meaning import Answer, Calls, Meaning, Question
+from qingyu.act.fast_meaning import Answer, Calls, Meaning
 from qingyu.act.fast_slots import Slots
 from qingyu.act.fast_stop import Stopping
 from qingyu.act.fast_targets import Said
 from qingyu.act.fast_text import clauses, clean, has_hanzi, simplified
 from qingyu.act.state import State
+from qingyu.act.understood import Question
 from qingyu.act.world import World
 from qingyu.act.yaml_file import read_yaml
 from qingyu.errors import DataError

@@ -301,9 +301,10 @@ def _forget_old(transaction: sqlite3.Connection) -> None:
 
 def _first(days: str, at: datetime) -> datetime:
     """The first such time on one of the days. Raises InvalidRequestError for days that are none."""
-    for ahead in range(7):
-        if falls_on(days, at + ahead * _DAY):
-            return at + ahead * _DAY
+    for _ in range(7):
+        if falls_on(days, at):
+            return at
+        at += _DAY
     raise InvalidRequestError(
         pick(
             f"{days!r} is no day; write daily or mon,fri",

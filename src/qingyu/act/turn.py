@@ -320,13 +320,16 @@ class Turn:
         kind of things, or another thing by the name that it has in the household's file."""
         world, words = self._records.world, plain(simplified(name))
         taught = {(one.about, plain(one.name)) for one in self._records.memory.nicknames()}
+        names = {one.id: one.names for one in world.entities}
+        names |= {one.id: one.names for one in world.areas}
+        names |= {one.id: one.names for one in world.floors}
+        names |= {one.value: one.names for one in world.contacts}
         others = [
-            one.id
-            for one in (*world.entities, *world.areas, *world.floors)
-            if words in {plain(simplified(each)) for each in one.names}
+            id
+            for id, known in names.items()
+            if id != about and words in {plain(simplified(one)) for one in known}
         ]
-        others = [id for id in others if id != about and (id, plain(name)) not in taught]
-        return bool(others or world.contacts_named(name)) or words in _KINDS_OF_THINGS
+        return words in _KINDS_OF_THINGS or any((id, plain(name)) not in taught for id in others)
 
     def _forget(self, part: Teach) -> None:
         memory = self._records.memory
