@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +105,9 @@ class Events:
                     return one
 
     def close(self) -> None:
-        with contextlib.suppress(httpx.HTTPError, RuntimeError, OSError):
-            self._answer.close()
-        self._client.close()
+        with contextlib.suppress(OSError):
+            # To close it would not wake the thread that reads.
+            stream = self._answer.extensions["network_stream"]
+            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
+        self._client.close()

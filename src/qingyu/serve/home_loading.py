@@ -133,5 +133,5 @@ class ServedChat(ModelChat):
             if update.finished:
                 break
             news.wait()
-        job.generation.result  # noqa: B018 - raises the error that ended it
+        _ = job.generation.result  # raises the error that ended it
         return "".join(pieces)

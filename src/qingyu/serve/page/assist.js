@@ -41,12 +41,12 @@ const composer = new Composer({
 /** Several may be under way: a stop does not wait for what takes long. */
 function send(text, { turn = null, language: reply = null } = {}) {
   ask({ question: text }, "/assist/say", { text, speaker, language: reply, turn });
-  composer.focus();
+  focusBox();
 }
 
 function undo() {
   ask({ isUndo: true }, "/assist/undo", { speaker, language: language() });
-  composer.focus();
+  focusBox();
 }
 
 async function ask(turn, path, body) {
@@ -56,6 +56,11 @@ async function ask(turn, path, body) {
   } catch (error) {
     talk.fail(turn, error.message);
   }
+}
+
+/** On a phone the box would bring the keyboard up over half of the page. */
+function focusBox() {
+  if (matchMedia("(hover: hover)").matches) composer.focus();
 }
 
 /** A few sentences that make sense in this household. */
@@ -142,5 +147,5 @@ document.addEventListener("visibilitychange", () => (document.hidden ? watching?
 
 fillIcons(document);
 drawAll();
-if (matchMedia("(hover: hover)").matches) composer.focus();
+focusBox();
 if (settings.assist) watch();
