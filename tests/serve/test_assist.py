@@ -42,7 +42,7 @@ def test_a_sentence_is_done_and_says_why(house: House) -> None:
     assert step["changes"] == [
         {
             "device": {"en": "dome light", "zh": "圆顶灯"},
-            "what": {"en": "state", "zh": "开关"},
+            "what": {"en": "state", "zh": "状态"},
             "before": {"en": "off", "zh": "关着"},
             "after": {"en": "on", "zh": "开着"},
         }
@@ -162,7 +162,7 @@ def test_what_was_missed_is_told_once(house: House) -> None:
     events = Events(house.server)
     try:
         (news,) = events.next("news")["news"]
-        assert (news["status"], news["text"]) == ("missed", "a minute later")
+        assert (news["status"], news["words"]["en"]) == ("missed", "a minute later")
     finally:
         events.close()
     assert house.assistant.news() == ()

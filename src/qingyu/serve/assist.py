@@ -10,6 +10,7 @@ Shapes are in `assist_schema`, what happens is in `home`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
@@ -116,8 +117,9 @@ async def events(request: Request) -> Response:
 
 
 async def _events(watcher: Watcher) -> AsyncGenerator[bytes, None]:
-    async for one in watcher:
-        yield event(one, name=one["type"])
+    async with contextlib.aclosing(watcher.events()) as told:
+        async for one in told:
+            yield event(one, name=one["type"])
 
 
 async def say(request: Request) -> Response:

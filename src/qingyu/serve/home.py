@@ -2,8 +2,8 @@
 
     home = Home(assistant)
     await home.do(lambda: home.say("关灯", "den"))       # JSON of the answer
-    async with home.watch() as watcher:
-        async for event in watcher: ...                 # "state" first, then what changes
+    watcher = home.watch()
+    async for event in watcher.events(): ...            # "state" first, then what changes
 
 The assistant does one thing at a time by itself (a robot's stop passes by); nothing here waits on
 the event loop. It knows nothing of HTTP.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -212,8 +212,8 @@ class Watcher:
     def end(self) -> None:
         self._ended = True
 
-    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        """Events with their `type`: state, changes, fired, news."""
+    async def events(self) -> AsyncGenerator[dict[str, Any], None]:
+        """With their `type`: state, changes, fired, news."""
         home = self._home
         # Whoever watches is told already, so nothing falls between this and what follows.
         yield {"type": "state", **await asyncio.to_thread(home.state)}

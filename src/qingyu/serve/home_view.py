@@ -181,11 +181,11 @@ class HomeView:
     def news(self, one: Schedule | Entry) -> dict[str, Any]:
         """What went wrong while nobody looked: how a schedule ended, or "interrupted"."""
         if isinstance(one, Schedule):
-            return {"status": one.status, "at": one.at.isoformat(), "text": one.text,
+            said = {"en": one.text, "zh": one.text}
+            return {"status": one.status, "at": one.at.isoformat(), "words": said,
                     "detail": one.detail}  # fmt: skip
-        words = self.call(one.call)
-        return {"status": "interrupted", "at": one.turn.at.isoformat(), "text": words["en"],
-                "detail": words["zh"]}  # fmt: skip
+        return {"status": "interrupted", "at": one.turn.at.isoformat(),
+                "words": self.call(one.call), "detail": one.detail}  # fmt: skip
 
 
 def _shown(access: str) -> bool:

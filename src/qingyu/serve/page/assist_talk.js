@@ -88,9 +88,8 @@ export class Talk {
     return parts;
   }
 
-  newsNote({ status, at, text, detail }) {
-    // An interrupted call has its words in both languages.
-    const told = status === "interrupted" && language() === "zh" ? detail : text;
+  newsNote({ status, at, words, detail }) {
+    const told = words[language()] + (detail ? ` (${detail})` : "");
     return make("div", { class: "note calm" }, icon("warning"), make("p", {}, say(`news_${status}`, { at: when(at), text: told })));
   }
 

@@ -69,7 +69,8 @@ export class Board {
     const bar = make("span", { class: "bar", "aria-hidden": "true" });
     const lines = make("ul", { class: "lines" });
     const text = make("div", { class: "device-text" }, name, words, lines);
-    const node = make("li", { class: `device ${device.domain}`, "data-id": device.id }, picture(device.domain, device.kind), text, bar);
+    const compass = device.domain === "robot" ? picture("compass") : null; // which way it looks
+    const node = make("li", { class: `device ${device.domain}`, "data-id": device.id }, picture(device.domain, device.kind), text, compass, bar);
     this.items.set(device.id, { device, node, words, bar, lines, texts: new Map(), timer: null });
     return node;
   }
