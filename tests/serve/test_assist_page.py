@@ -98,7 +98,9 @@ def test_the_answer_says_why(browser: Browser, house: House) -> None:
         expect(why.locator(".verdicts")).to_have_text("turn on the dome light: allowed · done")
         visit.ask("Set the split unit to 44 degrees")
         visit.last.locator("summary").click()
-        expect(visit.last.locator(".verdicts .stopped")).to_contain_text("out of range (16 to 30 °C)")
+        expect(visit.last.locator(".verdicts .stopped")).to_contain_text(
+            "out of range (16 to 30 °C)"
+        )
 
 
 def test_undo(browser: Browser, house: House) -> None:
@@ -237,7 +239,9 @@ def test_a_phone_shows_all_without_scrolling_sideways(
         expect(visit.reply).to_be_visible()
         assert not visit.page.evaluate("document.documentElement.scrollWidth > innerWidth")
         for part in ("#board", "#scroller"):
-            assert not visit.page.locator(part).evaluate("(node) => node.scrollWidth > node.clientWidth")
+            assert not visit.page.locator(part).evaluate(
+                "(node) => node.scrollWidth > node.clientWidth"
+            )
         expect(visit.box).to_be_in_viewport()
         expect(visit.device("light.den_ceiling")).to_be_in_viewport()
         assert broken_markup(visit.page) == []

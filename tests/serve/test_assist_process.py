@@ -1,4 +1,4 @@
-"""`qingyu serve --assist` as a process: sealed, kept over a restart, stopped while a page watches."""
+"""`qingyu serve --assist` as a process: sealed, kept over a restart, stopped in time."""
 
 from __future__ import annotations
 

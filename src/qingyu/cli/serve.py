@@ -218,9 +218,7 @@ def serve(
         from qingyu.serve import loading, seal, server
         from qingyu.serve.service import Service
 
-        service = Service(
-            settings=settings, seal=seal.status().as_dict(), assists=home is not None
-        )
+        service = Service(settings=settings, seal=seal.status().as_dict(), assists=home is not None)
         plan = loading.Plan(
             model=model,
             draft=draft,

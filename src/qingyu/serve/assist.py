@@ -75,9 +75,7 @@ OPERATIONS = (
         request=UndoRequest,
         response=AnswerObject,
     ),
-    Operation(
-        path="/assist/memory", method="get", summary="What was taught", response=MemoryList
-    ),
+    Operation(path="/assist/memory", method="get", summary="What was taught", response=MemoryList),
     Operation(
         path="/assist/memory/forget",
         method="post",

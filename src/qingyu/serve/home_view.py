@@ -209,4 +209,3 @@ def _said(
     if key == "state" and entity.domain not in ("select", "sensor", "level"):
         return naming.is_now(entity.id, state)
     return naming.value(entity, key, value)
-
