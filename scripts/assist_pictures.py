@@ -37,7 +37,7 @@ PICTURES = (
         "attic_flat",
         {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True,
          "device_scale_factor": 2},
-        ("打开看书灯", "打开圆顶灯"),
+        ("Turn on the dome light",),
     ),
 )  # fmt: skip
 
@@ -58,6 +58,7 @@ def main() -> None:
                     page.locator("#message").press("Enter")
                     page.locator(".reply").nth(number - 1).wait_for()
                 page.locator(".why summary").last.click()
+                page.evaluate("document.querySelector('#scroller').scrollTop = 1e6")
                 page.screenshot(path=ROOT / "docs" / "images" / f"{name}.png")
 
 

@@ -16,7 +16,7 @@ const AGAIN_AFTER = 2000; // milliseconds
 const NOWHERE = "";
 
 const store = new Store();
-const board = new Board(byId("board"));
+const board = new Board(byId("tiles"));
 new Lists();
 let home = null;
 let speaker = null; // as the household's file says, until somebody chooses

@@ -1,6 +1,6 @@
 // The board: a tile for every room, cards for phone, car and robot, one entry for each device.
 //
-//   const board = new Board(byId("board"));
+//   const board = new Board(byId("tiles"));
 //   board.show(home)                 all anew: { areas, devices, values, ... } of /assist/state
 //   board.change(values, changed)    some devices: they light up, move and count
 
@@ -111,7 +111,7 @@ export class Board {
     set("--open", look.open === null ? null : look.open / 100);
     set("--heading", look.heading === null ? null : `${look.heading}deg`);
     set("--glow", look.glow);
-    item.bar.hidden = look.level === null || (!look.on && ["light", "fan", "humidifier"].includes(item.device.domain));
+    item.bar.hidden = look.level === null || (!look.on && ["light", "fan", "humidifier", "media_player"].includes(item.device.domain));
     this.write(item, look.words, counting);
     const lines = look.lines === null ? [] : look.lines.length ? look.lines : [say("empty")];
     item.lines.hidden = !lines.length;

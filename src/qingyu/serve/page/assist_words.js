@@ -24,7 +24,7 @@ addWords({
   tryThis: ["For example:", "可以这样说："],
   working: ["Working on it", "正在处理"],
   yes: ["Yes", "是"],
-  no: ["No", "不"],
+  no: ["No", "不用"],
   why: ["Why", "为什么"],
   path_fast: ["understood by templates", "由模板理解"],
   path_model: ["understood by the skill model", "由技能模型理解"],
