@@ -10,7 +10,6 @@ questions is changed: from CSV files here instead of a hub. Line ends inside cel
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -18,6 +17,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
 
 from qingyu.make.text_tokenizer import load_tokenizer
 from qingyu.prove import benchmarks, questions
@@ -27,7 +29,7 @@ PYTHON = ROOT / ".venv-harness" / "bin" / "python"
 _GROUPS = {"ceval": "ceval-valid", "cmmlu": "cmmlu"}
 _COLUMNS = {
     "ceval": ("id", "question", "A", "B", "C", "D", "answer"),
-    "cmmlu": ("", "Question", "A", "B", "C", "D", "Answer"),
+    "cmmlu": ("Unnamed: 0", "Question", "A", "B", "C", "D", "Answer"),
 }
 # Prints the harness's own tasks as JSON: in its environment, for it has the YAML reader.
 _READ = """
@@ -74,15 +76,18 @@ def write_tasks(
         files = {}
         for part in ("dev", split):
             rows = questions.read(source, found, part, [subject])[subject]
-            path = folder / f"{benchmark}_{subject}_{part}.csv"
-            with path.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(_COLUMNS[benchmark])
-                for one in rows[: limit if part == split else None]:
-                    writer.writerow((one.id, one.text, *one.choices, one.answer))
+            path = folder / f"{benchmark}_{subject}_{part}.parquet"
+            cut = [
+                (int(one.id), one.text, *one.choices, one.answer)
+                for one in rows[: limit if part == split else None]
+            ]
+            # Typed: a reader of CSV takes answers such as 1, 2, 3 for numbers.
+            columns = zip(*cut, strict=True)
+            table = pyarrow.table(dict(zip(_COLUMNS[benchmark], map(list, columns), strict=True)))
+            pyarrow.parquet.write_table(table, path)
             files[part] = str(path)
         name = f"{task['task']}_here"
-        task |= {"task": name, "dataset_path": "csv", "dataset_kwargs": {"data_files": files}}
+        task |= {"task": name, "dataset_path": "parquet", "dataset_kwargs": {"data_files": files}}
         # JSON is YAML.
         (folder / f"{name}.yaml").write_text(json.dumps(task, ensure_ascii=False))
         tasks[name] = subject
