@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -44,6 +45,46 @@ def test_a_household_behind_the_seal(default_model_path: Path) -> None:
         values = httpx.get(url + "/assist/state").json()["values"]
         assert values["light.den_ceiling"]["state"]["value"] == "on"
         assert httpx.post(url + "/assist/undo", json={}).json()["text"]
+        assert server.stop() == 0
+
+
+ADAPTER = """
+import asyncio
+from qingyu.act.adapters.link import Answer
+
+async def run(link, settings):
+    async def do(order):
+        link.values(order.entity, order.wanted)
+        return Answer(outcome="done")
+    link.on_call(do)
+    link.entity({"id": "light.real", "names": ["真灯", "real lamp"], "state": "off"})
+    link.connected(True)
+    link.settled()
+    await asyncio.Event().wait()
+"""
+
+
+@pytest.mark.model
+def test_real_devices_behind_the_seal(
+    default_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "modules" / "bulb"
+    folder.mkdir(parents=True)
+    (folder / "house.py").write_text(ADAPTER, "utf-8")
+    paths = [str(folder.parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    file = tmp_path / "real.yaml"
+    file.write_text(
+        "name: real\nconnections: [{adapter: bulb.house, addresses: ['127.0.0.1:1']}]\n"
+    )
+    flags = ("--model", str(default_model_path), "--port", "0", "--require-seal")
+    with process(*flags, "--assist", str(file), "--skill", "none") as server:
+        url = server.ready()
+        assert [one["id"] for one in httpx.get(url + "/assist/state").json()["devices"]] == [
+            "light.real"
+        ]
+        answer = httpx.post(url + "/assist/say", json={"text": "打开真灯"}, timeout=30).json()
+        assert answer["text"] == "已打开真灯。"
         assert server.stop() == 0
 
 
