@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qingyu.act.answers import Language
+from qingyu.errors import InvalidRequestError
 from tests.act.talking import ON, Start
 
 
@@ -156,3 +157,16 @@ def test_yes_is_no_answer_to_which_one(start: Start) -> None:
     assert again.text == asked.text
     talk("起居间的")
     assert talk.changed == {"light.den_reading": {"state": "off"}}
+
+
+def test_a_yes_is_for_the_turn_it_was_pressed_for(start: Start) -> None:
+    talk = start()
+    asked = talk("解锁入户锁")
+    assert asked.turn == 1
+    talk("现在几点了")
+    with pytest.raises(InvalidRequestError, match="meanwhile"):
+        talk.assistant.say("是", talk.speaker, turn=asked.turn)
+    assert talk.changed == {}
+    again = talk("解锁入户锁")
+    talk.assistant.say("是", talk.speaker, turn=again.turn)
+    assert talk.changed == {"lock.landing": {"state": "unlocked"}}

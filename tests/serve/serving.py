@@ -99,8 +99,9 @@ def serving(
     limits: Limits | None = None,
     scheduling: SchedulerSettings | None = None,
     context: int = 4096,
+    home: Any = None,
 ) -> Iterator[Server]:
-    """See the module."""
+    """See the module. home: a household to speak to."""
     if model is None:
         model = fake_model(
             script=answering(answers or {}),
@@ -112,6 +113,8 @@ def serving(
     service = Service(
         settings=settings or ServeSettings(limits=limits or Limits()),
         engine=Engine(model=model, scheduler=scheduler),
+        assists=home is not None,
+        home=home,
     )
     listener = socket.create_server(("127.0.0.1", 0))
     server = make_server(service)

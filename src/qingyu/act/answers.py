@@ -49,7 +49,8 @@ class Answer:
     """text: the reply, in `language`. form: what the skill model said. verdicts: of the guard, on
     every call that was asked for now. steps: what was done. planned: schedules that were added.
     pending: what is asked back; candidates: ids (or contacts, options) to choose from.
-    dropped: calls that waited for a yes and do so no more. seconds: from text to reply."""
+    dropped: calls that waited for a yes and do so no more. seconds: from text to reply.
+    turn: which answer of its conversation it is, from 1."""
 
     text: str
     language: Language
@@ -62,6 +63,7 @@ class Answer:
     candidates: tuple[str, ...] = ()
     dropped: tuple[Call, ...] = ()
     seconds: float = 0.0
+    turn: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -76,6 +78,7 @@ class Answer:
             "candidates": list(self.candidates),
             "dropped": [one.as_json() for one in self.dropped],
             "seconds": round(self.seconds, 4),
+            "turn": self.turn,
         }
 
 

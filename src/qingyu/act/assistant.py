@@ -39,8 +39,9 @@ from qingyu.act.talk import Chat
 from qingyu.act.turn import Records, Turn
 from qingyu.act.understood import Do, No, Talk, Undo, Yes
 from qingyu.act.world import World, plain
-from qingyu.errors import ActionError, QingyuError
+from qingyu.errors import ActionError, InvalidRequestError, QingyuError
 from qingyu.text import language as usual_language
+from qingyu.text import pick
 
 __all__ = ["Answer", "Assistant", "Fired", "Skill"]
 _LOG = logging.getLogger(__name__)
@@ -93,14 +94,24 @@ class Assistant:
     def state(self) -> State:
         return self.devices.state()
 
-    def say(self, text: str, speaker: str = "", language: Language | None = None) -> Answer:
+    def say(
+        self,
+        text: str,
+        speaker: str = "",
+        language: Language | None = None,
+        *,
+        turn: int | None = None,
+    ) -> Answer:
         """What comes of a sentence. language: of the reply; the sentence's where it is None.
+        turn: of the answer that this one answers, for a button that must not say yes to another.
 
-        Raises RecordsError where the database cannot be written; then nothing was done.
+        Raises RecordsError where the database cannot be written, and InvalidRequestError where
+        something else was said since that turn; then nothing was done.
         """
         text = text.strip()
         too_long = len(text) > LONGEST_SENTENCE
-        if not too_long and self._hearing.is_halt(text):
+        halted = not too_long and self._hearing.is_halt(text)
+        if halted:
             self._stops += 1
             if self._is_busy():
                 # What is being done may take its time: a stop does not wait for it.
@@ -109,6 +120,14 @@ class Assistant:
         seen = self._stops
         with self._lock:
             self._seen = seen
+            if turn is not None and not halted and turn != self._dialogue(speaker).turns:
+                raise InvalidRequestError(
+                    pick(
+                        "something else was said meanwhile; nothing was done",
+                        "期间又说了别的话；没有执行",
+                    ),
+                    param="turn",
+                )
             if too_long:
                 dialogue = self._dialogue(speaker)
                 dialogue.waiting = None
@@ -309,6 +328,7 @@ class Assistant:
         if turn.planned:
             self._wake.set()
         pending = dialogue.pending()
+        dialogue.turns += 1
         dialogue.focus = dialogue.focus.after(heard.parts)
         dialogue.context = context_line(heard.form, heard.parts, self._world, "")
         path = heard.path
@@ -327,6 +347,7 @@ class Assistant:
             candidates=waiting.which.candidates if isinstance(waiting, Choice) else (),
             dropped=turn.dropped,
             seconds=time.perf_counter() - begun,
+            turn=dialogue.turns,
         )
 
     def _learn_names(self) -> None:

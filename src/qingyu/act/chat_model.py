@@ -8,14 +8,15 @@ It is told nothing of the household and can do nothing there: it only talks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qingyu.act.answers import Language
-from qingyu.engine.sampling import Sampling
 from qingyu.errors import ContextFullError
 
 if TYPE_CHECKING:
     from qingyu.engine.model import Model
+    from qingyu.engine.sampling import Sampling
 
 _SYSTEM = {
     "zh": "你是家里的语音助手，用一两句话友好地聊天。不要声称你控制了任何设备。",
@@ -27,11 +28,17 @@ _REMEMBERED = 6
 
 
 class ModelChat:
-    """max_tokens: of a reply."""
+    """max_tokens: of a reply. model: None where a subclass has its own `generate`."""
 
-    def __init__(self, model: Model, *, max_tokens: int = 120) -> None:
-        self._model, self._max_tokens = model, max_tokens
+    def __init__(self, model: Model | None, *, max_tokens: int = 120) -> None:
+        self._model, self.max_tokens = model, max_tokens
         self._turns: list[dict[str, str]] = []
+
+    @property
+    def sampling(self) -> Sampling:
+        from qingyu.engine.sampling import Sampling
+
+        return Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.05)
 
     def answer(self, text: str, language: Language) -> str:
         """Raises QingyuError of the engine; a context that is full is emptied first."""
@@ -45,10 +52,15 @@ class ModelChat:
         return said
 
     def _said(self, messages: list[dict[str, str]], language: Language) -> str:
-        asked = [_message("system", _SYSTEM[language]), *messages]
-        sampling = Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.05)
-        with self._model.chat(asked, sampling=sampling, max_tokens=self._max_tokens) as stream:
-            return "".join(stream).strip()
+        return self.generate([_message("system", _SYSTEM[language]), *messages]).strip()
+
+    def generate(self, messages: Sequence[dict[str, str]]) -> str:
+        """The next message of a conversation. Raises QingyuError of the engine."""
+        assert self._model is not None
+        with self._model.chat(
+            messages, sampling=self.sampling, max_tokens=self.max_tokens
+        ) as stream:
+            return "".join(stream)
 
 
 def _message(role: str, content: str) -> dict[str, str]:

@@ -40,12 +40,13 @@ class Choice:
 
 @dataclass
 class Dialogue:
-    """context: the turn before, for the skill model."""
+    """context: the turn before, for the skill model. turns: answers so far."""
 
     language: Language = "en"
     focus: Focus = field(default_factory=Focus)
     context: str = ""
     waiting: Confirm | Choice | None = None
+    turns: int = 0
 
     def take_waiting(self, now: datetime) -> Confirm | Choice | None:
         """What waits, which does so no more."""

@@ -6,13 +6,16 @@ open_household("home.yaml")             # a file, named with a "/" or its ending
 
 from __future__ import annotations
 
+import re
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import NamedTuple
 
 from qingyu.act.world import World
 from qingyu.act.world_file import read_world
 from qingyu.act.yaml_file import close_to
 from qingyu.errors import WorldError
+from qingyu.models.store import home_folder
 from qingyu.text import pick
 
 DEFAULT = "attic_flat"
@@ -45,3 +48,18 @@ def open_household(name: str) -> World:
             f"没有名为 {name!r} 的家庭{chinese}；已有 {'、'.join(known)}，也可给出 .yaml 文件",
         )
     )
+
+
+class RecordFiles(NamedTuple):
+    """database: what was done, planned, taught. state: how simulated devices were left."""
+
+    database: Path
+    state: Path
+
+
+def record_files(world: World) -> RecordFiles:
+    """Where a household's records are kept, by its name; both in one folder."""
+    # A household's name is anybody's text, and no path.
+    name = re.sub(r"[^\w-]+", "_", world.name)
+    folder = home_folder() / "act"
+    return RecordFiles(database=folder / f"{name}.sqlite", state=folder / f"{name}.json")

@@ -9,7 +9,6 @@ Replies go to stdout, what changed and why to stderr. From a pipe every line is 
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -95,21 +94,17 @@ def assist(
     from qingyu.act.assistant import Assistant
     from qingyu.act.chat_model import ModelChat
     from qingyu.act.database import Database
-    from qingyu.act.households import open_household
+    from qingyu.act.households import open_household, record_files
     from qingyu.act.skill.model import open_skill
-    from qingyu.models.store import home_folder
 
     household = open_household(world)
     area = speaking_area(household, speaker)
-    # A household's name is anybody's text, and no path.
-    name = re.sub(r"[^\w-]+", "_", household.name)
-    folder = home_folder() / "act"
-    file = folder / f"{name}.json"
+    files = record_files(household)
     if fresh:
-        file.unlink(missing_ok=True)
+        files.state.unlink(missing_ok=True)
     with (
-        Database.open(folder / f"{name}.sqlite") as database,
-        closing(open_devices(household, file)) as devices,
+        Database.open(files.database) as database,
+        closing(open_devices(household, files.state)) as devices,
         open_skill(skill) as (understanding, _),
     ):
         talker = None if chat is None else ModelChat(common.open_model(chat))

@@ -2,6 +2,7 @@
 
     qingyu serve --model qwen3-0.6b --port 8317
     qingyu serve --unix /run/qingyu.sock --require-seal
+    qingyu serve --assist attic_flat                     # and a household to speak to
 
 The order matters: first the socket, then the seal, part of which must come before threads, then
 everything that is large to import, then the model: a file from a stranger is read behind the lock.
@@ -13,14 +14,19 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qingyu.cli import common, flags
 from qingyu.errors import InvalidRequestError
 from qingyu.text import pick
+
+if TYPE_CHECKING:
+    from qingyu.serve.home_loading import HomePlan
+    from qingyu.serve.service import Engine
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -150,6 +156,18 @@ def serve(
             ),
         ),
     ] = True,
+    assist: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            show_default=False,
+            help=pick(
+                "also a household to speak to, as --world of assist has it",
+                "同时提供可对话控制的家庭，取值同 assist 的 --world",
+            ),
+        ),
+    ] = None,
+    skill: Annotated[str | None, flags.skill()] = None,
     require_seal: Annotated[
         bool,
         typer.Option(
@@ -186,14 +204,21 @@ def serve(
     )
     kv_bytes = None if kv_memory is None else read_size(kv_memory)
     adapters = common.read_adapters(adapter)
-    with Listener.open(settings) as listener:
+    with Listener.open(settings) as listener, ExitStack() as opened:
+        home = plan_home(assist, skill, opened)
         probes = seal_first(
-            model, draft, template, unix, adapters=adapters.values(), require=require_seal
+            model,
+            draft,
+            template,
+            unix,
+            adapters=adapters.values(),
+            home=home,
+            require=require_seal,
         )
         from qingyu.serve import loading, seal, server
         from qingyu.serve.service import Service
 
-        service = Service(settings=settings, seal=seal.status().as_dict())
+        service = Service(settings=settings, seal=seal.status().as_dict(), assists=home is not None)
         plan = loading.Plan(
             model=model,
             draft=draft,
@@ -207,6 +232,13 @@ def serve(
             adapters=adapters,
         )
 
+        def load() -> Engine:
+            if home is not None:
+                from qingyu.serve.home_loading import open_home
+
+                opened.enter_context(open_home(home, service))
+            return loading.load_engine(plan, service)
+
         def announce() -> None:
             probes(service)
             say_ready(service, listener.url)
@@ -217,9 +249,26 @@ def serve(
                 f"正在加载 {model}；监听 {listener.url}",
             )
         )
-        server.run(
-            listener, service, load=lambda: loading.load_engine(plan, service), announce=announce
-        )
+        server.run(listener, service, load=load, announce=announce)
+
+
+def plan_home(name: str | None, skill: str | None, opened: ExitStack) -> HomePlan | None:
+    """What is to be known of a household before the seal; its devices are let go with `opened`.
+    Raises InvalidRequestError for a skill model without a household."""
+    if name is None:
+        if skill is not None:
+            raise InvalidRequestError(
+                pick(
+                    "--skill does nothing without --assist NAME|FILE",
+                    "没有 --assist 名称|文件 时 --skill 不起作用",
+                )
+            )
+        return None
+    from qingyu.serve import home_loading
+
+    plan = home_loading.plan_home(name, skill)
+    opened.enter_context(closing(plan.devices))
+    return plan
 
 
 def seal_first(
@@ -229,6 +278,7 @@ def seal_first(
     unix: Path | None,
     *,
     adapters: Iterable[Path] = (),
+    home: HomePlan | None = None,
     require: bool,
 ) -> Any:
     """Seal this process, before threads and large imports. Starts the probes, which need an open
@@ -243,10 +293,15 @@ def seal_first(
     if template is not None:
         read.append(Path(template).expanduser())
     read += adapters
+    kept: tuple[Path, ...] = ()
+    if home is not None:
+        read += home.read
+        kept = home.write
     seal.prepare(
         read=[*read, store.home],
-        # Hashes of files outside the store. The models themselves cannot be changed from here.
-        write=[store.home / "cache"],
+        # Hashes of files outside the store, a household's records. The models themselves cannot
+        # be changed from here.
+        write=[store.home / "cache", *kept],
         # The socket's own file, when the server stops.
         remove=[] if unix is None else [unix.absolute().parent],
     )
@@ -308,5 +363,7 @@ def say_ready(service: Any, url: str) -> None:
                 f"网页：{url}   接口：{url}/v1   按 Ctrl-C 停止",
             )
         )
+        if service.assists:
+            lines.append(pick(f"assistant: {url}/assist", f"助手：{url}/assist"))
     for line in lines:
         print(line, file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from qingyu.serve import basics, page
+from qingyu.serve import assist, basics, page
 from qingyu.serve.chat import chat_completions
 from qingyu.serve.chat_schema import ChatCompletion, ChatRequest
 from qingyu.serve.completions import completions
@@ -32,9 +32,10 @@ from qingyu.serve.service import Service
 from qingyu.text import pick
 
 
-def routes() -> list[Route]:
-    """Every route there is."""
+def routes(*, assists: bool = False) -> list[Route]:
+    """Every route there is. assists: with those of a household."""
     return [
+        *(assist.routes() if assists else ()),
         Route("/", show_page),
         Route("/page/{name}", show_asset),
         Route("/health", basics.health),
@@ -114,7 +115,7 @@ OPERATIONS = (
 
 def build_app(service: Service) -> Doors:
     """The application for one service."""
-    app = _Application(routes=routes())
+    app = _Application(routes=routes(assists=service.assists))
     # A path with a slash too many is another path, not a redirect.
     app.router.redirect_slashes = False
     app.state.service = service
@@ -142,12 +143,12 @@ async def show_asset(request: Request) -> Response:
 
 async def show_description(request: Request) -> Response:
     """The OpenAPI description."""
-    return JSONResponse(_description())
+    return JSONResponse(_description(request.app.state.service.assists))
 
 
 @cache
-def _description() -> dict[str, Any]:
-    return describe(OPERATIONS)
+def _description(assists: bool) -> dict[str, Any]:
+    return describe((*OPERATIONS, *assist.OPERATIONS) if assists else OPERATIONS)
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -35,6 +35,7 @@ from qingyu.serve.settings import host_name
 from qingyu.text import pick
 
 _OPEN = "/health"
+_PAGES = ("/", "/assist")
 PAGE_TOKEN = b"qingyu-page-token"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 # Headers a page of a listed origin may send: names, and not without end.
@@ -162,7 +163,7 @@ class Doors:
         service = self._service
         token = service.settings.token
         on_page = scope["method"] in ("GET", "HEAD") and (
-            scope["path"] == "/" or scope["path"].startswith("/page/")
+            scope["path"] in _PAGES or scope["path"].startswith("/page/")
         )
         browser = bool(headers.all(b"origin") or headers.all(b"sec-fetch-site"))
         if token is None and (on_page or not browser):

@@ -200,6 +200,8 @@ async def _serve(
 
     def stop(number: signal.Signals) -> None:
         server.handle_exit(number, None)
+        if service.home is not None:
+            service.home.end_watching()  # or every page would be waited for
         loop.call_later(_GRACE_SECONDS, end_answers)
 
     for number in (signal.SIGINT, signal.SIGTERM):

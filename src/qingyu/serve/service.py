@@ -21,6 +21,7 @@ from qingyu.text import pick
 if TYPE_CHECKING:
     from qingyu.engine.model import Model
     from qingyu.engine.scheduler import Scheduler
+    from qingyu.serve.home import Home
 
 
 def _not_sealed() -> dict[str, Any]:
@@ -42,6 +43,9 @@ class Service:
 
     settings: ServeSettings
     engine: Engine | None = None
+    # Whether there is to be a household to speak to, and the one there is once it is open.
+    assists: bool = False
+    home: Home | None = None
     metrics: Metrics = field(default_factory=Metrics)
     # What the seal says of itself and the probe table, as JSON; see `seal`.
     seal: dict[str, Any] = field(default_factory=_not_sealed)
@@ -72,6 +76,18 @@ class Service:
                 headers={"Retry-After": "1"},
             )
         return self.engine
+
+    def home_ready(self) -> Home:
+        """The household. Raises ApiError 503 until it is open."""
+        if self.home is None:
+            raise ApiError(
+                503,
+                pick("the household is still being opened", "家庭仍在载入"),
+                kind="server_error",
+                code="household_loading",
+                headers={"Retry-After": "1"},
+            )
+        return self.home
 
     @property
     def model(self) -> Model:

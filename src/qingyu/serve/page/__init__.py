@@ -1,6 +1,7 @@
-"""The web page: one HTML file and a few scripts, served as they lie in this folder.
+"""The web pages: two HTML files and some scripts, served as they lie in this folder.
 
     response = page(service)                         # for "/": the page with its own token
+    response = page(service, "assist.html")          # for "/assist"
     response = asset("main.js", if_none_match=None)  # for "/page/main.js"
 
 There is no build step, and nothing on the page comes from another host. This module knows
@@ -15,7 +16,7 @@ import html
 import json
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
@@ -60,10 +61,19 @@ ASSETS = (
     "prose.css",
     "composer.css",
     "dialogs.css",
+    "assist.css",
+    "assist_tiles.css",
     "icon.svg",
     "early.js",
     "main.js",
     "api.js",
+    "assist.js",
+    "assist_devices.js",
+    "assist_lists.js",
+    "assist_pictures.js",
+    "assist_talk.js",
+    "assist_tiles.js",
+    "assist_words.js",
     "chat.js",
     "composer.js",
     "conversation.js",
@@ -77,15 +87,21 @@ ASSETS = (
     "settings.js",
     "sidebar.js",
     "store.js",
+    "switches.js",
     "words.js",
 )
 
 
-def page(service: Service) -> Response:
-    """The page, with the token its scripts send and what they need to know at once."""
+PAGES = ("index.html", "assist.html")
+
+
+def page(service: Service, name: str = "index.html") -> Response:
+    """A page of `PAGES`, with the token its scripts send and what they need to know at once."""
     # While the model still loads the page is there already, and says so.
-    settings = {"model": _model_name(service) if service.engine else None}
-    text = _read("index.html").decode()
+    settings: dict[str, Any] = {"model": _model_name(service) if service.engine else None}
+    if service.assists:
+        settings["assist"] = True
+    text = _read(name).decode()
     text = text.replace("{{token}}", html.escape(service.page_token))
     text = text.replace("{{settings}}", html.escape(json.dumps(settings, ensure_ascii=False)))
     return Response(
@@ -131,5 +147,5 @@ def _tag(name: str) -> str:
 
 def load() -> None:
     """Read every file now: a sealed process may not be able to later."""
-    for name in (*ASSETS, "index.html"):
+    for name in (*ASSETS, *PAGES):
         _read(name)

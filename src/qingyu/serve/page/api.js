@@ -136,3 +136,14 @@ export function readMetrics(text) {
   }
   return values;
 }
+
+export async function postJson(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  return (await ask(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+}
+
+/** The events of a stream that is no answer of a model, each as JSON. */
+export async function* streamJson(path, signal) {
+  const answer = await ask(path, { signal });
+  for await (const data of eventsOf(answer.body)) yield JSON.parse(data);
+}

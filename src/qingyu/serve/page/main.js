@@ -1,6 +1,6 @@
 // Puts the page together: who tells whom, keys, colours, language, and the watch on the server.
 
-import { getJson } from "./api.js";
+import { settings } from "./api.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { choose, newConversation } from "./conversation.js";
@@ -11,7 +11,8 @@ import { Panels } from "./panels.js";
 import { promptOf, schemaProblem, schemaText, SettingsSheet } from "./settings.js";
 import { fileName, Sidebar } from "./sidebar.js";
 import { Store } from "./store.js";
-import { language, say, sayAll, useLanguage } from "./words.js";
+import { drawSwitches, startSwitches } from "./switches.js";
+import { say, sayAll } from "./words.js";
 
 const WATCH_EVERY = 15_000; // milliseconds
 const WATCH_WHEN_GONE = 2_000;
@@ -180,27 +181,10 @@ function drawComposer() {
   composer.show({ running: chats.running(current), settings: current.settings });
 }
 
-const isDark = () => {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-};
-
-function drawSwitches() {
-  const theme = byId("theme");
-  const label = say(isDark() ? "themeLight" : "themeDark");
-  theme.replaceChildren(icon(isDark() ? "sun" : "moon"));
-  theme.setAttribute("aria-label", label);
-  theme.title = label;
-  const other = byId("language");
-  other.textContent = say("languageName");
-  other.lang = language() === "zh" ? "en" : "zh-CN";
-  other.setAttribute("aria-label", say("languageSwitch"));
-  byId("new-chat-key").textContent = APPLE ? "⌘K" : "Ctrl K";
-}
-
 function drawAll() {
   sayAll(document);
   drawSwitches();
+  byId("new-chat-key").textContent = APPLE ? "⌘K" : "Ctrl K";
   panels.draw();
   sheet.redraw();
   show(current);
@@ -314,19 +298,11 @@ byId("open-settings").addEventListener("click", () => sheet.open(current));
 byId("export-all").addEventListener("click", exportAll);
 byId("shortcuts").addEventListener("click", openShortcuts);
 byId("to-end").addEventListener("click", () => messages.toEnd());
-byId("theme").addEventListener("click", () => {
-  const theme = isDark() ? "light" : "dark";
-  document.documentElement.dataset.theme = theme;
-  store.prefer({ theme });
-  drawSwitches();
-});
-byId("language").addEventListener("click", () => {
-  useLanguage(language() === "zh" ? "en" : "zh");
-  store.prefer({ language: language() });
+startSwitches(store, () => {
   drawAll();
   panels.refresh().catch(() => {});
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawSwitches);
+byId("to-assist").hidden = !settings.assist;
 window.addEventListener("pagehide", () => chats.saveRunning());
 window.addEventListener("storage", () => {
   store.readAll();

@@ -27,6 +27,7 @@ const WORDS = {
   removed: ["Deleted “{title}”.", "已删除“{title}”。"],
   undo: ["Undo", "撤销"],
   newName: ["New name", "新名称"],
+  assistant: ["Assistant", "助手"],
   openSidebar: ["Show conversations", "显示对话列表"],
   close: ["Close", "关闭"],
   cancel: ["Cancel", "取消"],
@@ -270,6 +271,9 @@ export function useLanguage(name) {
   place = name === "zh" ? 1 : 0;
   document.documentElement.lang = place === 1 ? "zh-CN" : "en";
 }
+
+/** Words of one page only, in the same form. */
+export const addWords = (more) => Object.assign(WORDS, more);
 
 /** One of two texts that stand side by side: pick(["yes", "是"]). */
 export const pick = (pair) => pair[place];
