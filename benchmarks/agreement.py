@@ -141,15 +141,16 @@ def main() -> None:
     parser.add_argument("--ours", action="store_true", help="do not ask the harness")
     parser.add_argument("--only", help="e.g. ceval_val_5shot")
     options = parser.parse_args()
-    rows = []
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    rows = {(one["benchmark"], one["split"], one["shots"]): one for one in kept}
     for benchmark, split, shots, at_once in RUNS:
         if options.only in (None, golden_path(benchmark, split, shots).stem):
             if not options.ours:
                 ask_harness(benchmark, split, shots, at_once, options.data)
             row = compare(benchmark, split, shots, options.data)
             if row is not None:
-                rows.append(row)
-                RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+                rows[benchmark, split, shots] = row
+                RESULTS.write_text(json.dumps(list(rows.values()), indent=1) + "\n")
                 print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
 
 
