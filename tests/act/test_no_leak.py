@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from qingyu.act.bench.leaks import (
     texts,
     untested,
 )  # fmt: skip
+from qingyu.act.skill.generator import sentences
 from qingyu.act.world import World
 from tests.act.houses import HOUSE, house
 
@@ -27,14 +27,8 @@ SEEDS = (0, 20261126)
 
 
 def examples(seed: int, language: Language) -> list[tuple[list[str], World]]:
-    """What the generator gives to train on, where it is here already: turns and household."""
-    try:
-        module = importlib.import_module("qingyu.act.skill.generator")
-    except ModuleNotFoundError as error:
-        if not str(error.name).startswith("qingyu.act.skill"):
-            raise
-        pytest.skip("there is no generator of training sentences yet")
-    made = itertools.islice(module.sentences(seed, language), EXAMPLES)
+    """What the generator gives to train on: turns and household."""
+    made = itertools.islice(sentences(seed, language), EXAMPLES)
     return [([turn.text for turn in one.turns], one.world) for one in made]
 
 

@@ -12,41 +12,27 @@ from __future__ import annotations
 import datetime
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from qingyu.act.assistant import Assistant
 from qingyu.act.bench.cases import Case
 from qingyu.act.bench.judging import Scheduled
 from qingyu.act.bench.systems import Session, code_hash
 from qingyu.act.calls import Call
 from qingyu.act.database import Database
+from qingyu.act.simulator import Simulator
 from qingyu.act.state import Changes, State
 from qingyu.act.when import parse_when
 from qingyu.act.world import World
-from qingyu.errors import InvalidRequestError
-from qingyu.text import pick
 
 
 class AssistantSystem:
     """skill: its model, as `qingyu.act.hearing.Skill`; None: what words and templates in code
-    understand. identity: of the skill model, as JSON. Raises InvalidRequestError where this
-    version has no assistant."""
+    understand. identity: of the skill model, as JSON."""
 
     def __init__(self, *, skill: Any = None, identity: Mapping[str, Any] | None = None) -> None:
-        try:
-            self._assistant: Any = import_module("qingyu.act.assistant").Assistant
-            self._simulator: Any = import_module("qingyu.act.simulator").Simulator
-        except ModuleNotFoundError as error:
-            if not str(error.name).startswith("qingyu."):
-                raise
-            raise InvalidRequestError(
-                pick(
-                    "the assistant is not built in this version; use --system fast",
-                    "此版本尚无助手；请用 --system fast",
-                )
-            ) from None
         name = "assistant" if skill is not None else "assistant without a model"
         self.identity: Mapping[str, Any] = {
             "system": "assistant",
@@ -63,11 +49,9 @@ class AssistantSystem:
         self._close_database()
         self._count += 1
         self._database = Database(Path(self._folder.name) / f"{self._count}.sqlite")
-        devices = _Recorder(self._simulator(world, state=case.beginning))
+        devices = _Recorder(Simulator(world, state=case.beginning))
         now = world.now or datetime.datetime.now()
-        assistant = self._assistant(
-            world, devices, self._database, skill=self._skill, clock=lambda: now
-        )
+        assistant = Assistant(world, devices, self._database, skill=self._skill, clock=lambda: now)
         return _AssistantSession(assistant, devices, case)
 
     def close(self) -> None:
