@@ -18,9 +18,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from qingyu.act.marks import Marker
-from qingyu.act.skill.generator import sentences
-from qingyu.act.skill.lines import lines_of
+from qingyu.act.marks.marker import Marker
+from qingyu.act.skill.sentences.generator import sentences
+from qingyu.act.skill.sentences.lines import lines_of
 from qingyu.act.world import World
 
 HERE = Path(__file__).parent

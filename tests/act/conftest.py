@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from qingyu.act.database import Database
+from qingyu.act.records.database import Database
 from qingyu.act.world import World
 from tests.act.houses import house
 from tests.act.talking import Start, Talking

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from qingyu.act.database import Database
-from qingyu.act.schedules import Schedule, Schedules
+from qingyu.act.records.database import Database
+from qingyu.act.records.schedules import Schedule, Schedules
 
 
 def main(database: Path, carried_out: Path, now: datetime.datetime) -> None:

@@ -11,10 +11,10 @@ import datetime
 from qingyu.act.actions import apply
 from qingyu.act.bench.judging import Scheduled
 from qingyu.act.calls import Call, Verdict
-from qingyu.act.form import Form
+from qingyu.act.forms.reader import Form
 from qingyu.act.guard import check
-from qingyu.act.mark import Marked
-from qingyu.act.resolve import resolve
+from qingyu.act.marks.mark import Marked
+from qingyu.act.resolving.resolve import resolve
 from qingyu.act.state import State
 from qingyu.act.understood import Do, Focus, No, Understood, Undo, Yes
 from qingyu.act.world import World

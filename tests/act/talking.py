@@ -13,10 +13,10 @@ from pathlib import Path
 
 from qingyu.act.answers import Answer, Language
 from qingyu.act.assistant import Assistant
-from qingyu.act.database import Database
-from qingyu.act.form import Form, parse_form
+from qingyu.act.forms.reader import Form, parse_form
 from qingyu.act.households import open_household
-from qingyu.act.mark import Marked
+from qingyu.act.marks.mark import Marked
+from qingyu.act.records.database import Database
 from qingyu.act.simulator import Simulator
 from qingyu.act.state import Changes, changes
 from qingyu.act.talk import Chat

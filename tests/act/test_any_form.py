@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from qingyu.act.bench.cases import read_split
-from qingyu.act.form import parse_form
-from qingyu.act.form_grammar import form_grammar
+from qingyu.act.forms.grammar import form_grammar
+from qingyu.act.forms.reader import parse_form
 from qingyu.act.guard import check
-from qingyu.act.mark import Mark, Marked, MarkValue
-from qingyu.act.resolve import resolve
+from qingyu.act.marks.mark import Mark, Marked, MarkValue
+from qingyu.act.resolving.resolve import resolve
+from qingyu.act.spoken.times import find_times
 from qingyu.act.state import initial
-from qingyu.act.times import find_times
 from qingyu.act.understood import Do, Focus, Which
 from qingyu.act.world import World
 from qingyu.engine.constraint import Constraints, Grammar

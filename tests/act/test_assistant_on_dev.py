@@ -11,9 +11,9 @@ import pytest
 from qingyu.act.assistant import Assistant
 from qingyu.act.bench.cases import LANGUAGES, Case, Language, read_split
 from qingyu.act.bench.judging import Scheduled, judge
-from qingyu.act.database import Database
-from qingyu.act.form import Form
-from qingyu.act.mark import Marked
+from qingyu.act.forms.reader import Form
+from qingyu.act.marks.mark import Marked
+from qingyu.act.records.database import Database
 from qingyu.act.simulator import Simulator
 from qingyu.act.state import State
 from qingyu.act.when import parse_when

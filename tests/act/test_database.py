@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qingyu.act.database import Database
+from qingyu.act.records.database import Database
 from qingyu.errors import RecordsError
 from qingyu.models.store import home_folder
 
@@ -168,7 +168,7 @@ def test_closed(path: Path) -> None:
 
 
 def test_held_by_another_process(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qingyu.act.database._WAIT", 0.05)
+    monkeypatch.setattr("qingyu.act.records.database._WAIT", 0.05)
     with Database(path) as one, Database(path) as other, one.write():
         with pytest.raises(RecordsError, match=r"in use by another process for 0\.05 s"):
             insert(other)

@@ -12,8 +12,8 @@ from qingyu.act.actions import apply
 from qingyu.act.bench.cases import Case, read_split
 from qingyu.act.bench.judging import judge
 from qingyu.act.calls import Call
-from qingyu.act.fast import Calls, FastPath, Question
-from qingyu.act.fast_meaning import Answer
+from qingyu.act.fast.meaning import Answer
+from qingyu.act.fast.path import Calls, FastPath, Question
 from qingyu.act.guard import check
 from qingyu.act.state import State, initial
 from qingyu.act.values import thawed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qingyu.act.fast_slots import quantities
-from qingyu.act.fast_text import clauses, clean
+from qingyu.act.fast.slots import quantities
+from qingyu.act.spoken.spelling import clauses, clean
 
 
 @pytest.mark.parametrize(

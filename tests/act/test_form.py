@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qingyu.act.form import parse_form
-from qingyu.act.form_terms import (
+from qingyu.act.forms.reader import parse_form
+from qingyu.act.forms.terms import (
     Add,
     Adjust,
     Clause,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from qingyu.act.form import parse_form
-from qingyu.act.form_grammar import Pending, form_grammar
-from qingyu.act.mark import Mark, Marked
+from qingyu.act.forms.grammar import Pending, form_grammar
+from qingyu.act.forms.reader import parse_form
+from qingyu.act.marks.mark import Mark, Marked
 from qingyu.engine.constraint import Constraints, Grammar
 from tests.act.test_form import FORMS
 from tests.act.test_forms_of_dev import FORMS as DEV

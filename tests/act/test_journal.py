@@ -10,9 +10,9 @@ import pytest
 
 from qingyu.act.actions import apply
 from qingyu.act.calls import Call
-from qingyu.act.database import Database
-from qingyu.act.journal import Journal, Turn
-from qingyu.act.schedules import Schedules
+from qingyu.act.records.database import Database
+from qingyu.act.records.journal import Journal, Turn
+from qingyu.act.records.schedules import Schedules
 from qingyu.act.state import State, initial
 from qingyu.act.when import parse_when
 from qingyu.act.world import World

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qingyu.act.mark import MARK
-from qingyu.act.marks import Marker
-from qingyu.act.marks_text import narrow
+from qingyu.act.marks.mark import MARK
+from qingyu.act.marks.marker import Marker
+from qingyu.act.marks.text import narrow
 from qingyu.act.state import initial
 from qingyu.act.world import World
 from qingyu.act.world_file import make_world, read_world

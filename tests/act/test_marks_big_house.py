@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from qingyu.act.marks import Marker
+from qingyu.act.marks.marker import Marker
 from qingyu.act.state import initial
 from tests.act.big_house import big_house
 from tests.act.test_marks import NOW

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from qingyu.act.marks_sound import distance, loose_syllable, readings, skeleton, spoken
+from qingyu.act.marks.sound import distance, loose_syllable, readings, skeleton, spoken
 from tests.act.test_marks import marks
 
 

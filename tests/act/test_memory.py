@@ -7,8 +7,8 @@ import datetime
 import pytest
 
 from qingyu.act.calls import Call
-from qingyu.act.database import Database
-from qingyu.act.memory import Memory, Nickname, Preference, Routine
+from qingyu.act.records.database import Database
+from qingyu.act.records.memory import Memory, Nickname, Preference, Routine
 from qingyu.act.world import World
 from qingyu.errors import InvalidRequestError, RecordsError
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_a_name(memory: Memory, name: str) -> None:
 
 
 def test_too_many(memory: Memory, monkeypatch: pytest.MonkeyPatch, chinese: None) -> None:
-    monkeypatch.setattr("qingyu.act.memory.MOST", 1)
+    monkeypatch.setattr("qingyu.act.records.memory.MOST", 1)
     memory.nickname("fan.round", "a", at=NOW)
     memory.nickname("fan.round", "a", at=NOW)
     with pytest.raises(InvalidRequestError, match="已记住 1 条内容；请先忘记一些"):

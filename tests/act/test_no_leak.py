@@ -17,7 +17,7 @@ from qingyu.act.bench.leaks import (
     texts,
     untested,
 )  # fmt: skip
-from qingyu.act.skill.generator import sentences
+from qingyu.act.skill.sentences.generator import sentences
 from qingyu.act.world import World
 from tests.act.houses import HOUSE, house
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from qingyu.act.numbers import Number, find_numbers
+from qingyu.act.spoken.numbers import Number, find_numbers
 from tests.act.spoken_numbers import spoken
 
 ONE = [

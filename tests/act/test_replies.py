@@ -15,7 +15,7 @@ from qingyu.act.calls import Call, Verdict
 from qingyu.act.facts import Asked, Dropped, Note, Said, Sure
 from qingyu.act.guard import check
 from qingyu.act.households import household_names, open_household
-from qingyu.act.replies import reply
+from qingyu.act.replies.reply import reply
 from qingyu.act.state import changes, initial
 from qingyu.act.terms import Attribute
 from qingyu.act.understood import Absent, Question, Unable

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from qingyu.act.calls import Call
-from qingyu.act.form import parse_form
-from qingyu.act.mark import Marked
-from qingyu.act.resolve import resolve
+from qingyu.act.forms.reader import parse_form
+from qingyu.act.marks.mark import Marked
+from qingyu.act.resolving.resolve import resolve
 from qingyu.act.state import State, initial
 from qingyu.act.understood import (
     Absent,

@@ -11,11 +11,11 @@ from qingyu.act.actions import apply
 from qingyu.act.answers import Fired
 from qingyu.act.calls import Call
 from qingyu.act.carrying import Carrier, patched
-from qingyu.act.context import context_line
-from qingyu.act.database import Database
 from qingyu.act.devices import Report
+from qingyu.act.forms.context import context_line
 from qingyu.act.guard import check, moving
-from qingyu.act.journal import Journal
+from qingyu.act.records.database import Database
+from qingyu.act.records.journal import Journal
 from qingyu.act.simulator import Simulator
 from qingyu.act.skill.model import pending_of
 from qingyu.act.state import State, initial
@@ -323,8 +323,8 @@ def test_options_of_a_stranger_are_no_part_of_what_the_model_reads(world: World)
 
 
 def test_the_records_do_not_grow_for_ever(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qingyu.act.journal.KEPT", 3)
-    monkeypatch.setattr("qingyu.act.schedules.KEPT", 3)
+    monkeypatch.setattr("qingyu.act.records.journal.KEPT", 3)
+    monkeypatch.setattr("qingyu.act.records.schedules.KEPT", 3)
     talk = start()
     talk("每天早上七点打开圆顶灯")
     for _ in range(5):

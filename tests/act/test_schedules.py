@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from qingyu.act.calls import Call
-from qingyu.act.database import Database
-from qingyu.act.owner import is_alive, this_process
-from qingyu.act.schedules import Schedule, Schedules
+from qingyu.act.records.database import Database
+from qingyu.act.records.owner import is_alive, this_process
+from qingyu.act.records.schedules import Schedule, Schedules
 from qingyu.act.when import parse_when
 from qingyu.act.world import Sun
 from qingyu.errors import ActionError, InvalidRequestError, RecordsError
@@ -241,7 +241,7 @@ def test_a_full_disk_fires_nothing(schedules: Schedules, records: Database) -> N
 
 
 def test_too_many(schedules: Schedules, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qingyu.act.schedules.MOST", 2)
+    monkeypatch.setattr("qingyu.act.records.schedules.MOST", 2)
     add(schedules)
     add(schedules)
     with pytest.raises(InvalidRequestError, match="2 schedules are waiting already"):

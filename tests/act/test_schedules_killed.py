@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 from qingyu.act.calls import Call
-from qingyu.act.database import Database
-from qingyu.act.schedules import Schedules
+from qingyu.act.records.database import Database
+from qingyu.act.records.schedules import Schedules
 from qingyu.act.when import parse_when
 
 NOW = datetime.datetime(2026, 11, 26, 19, 30)
@@ -84,8 +84,8 @@ def test_killed_between_claim_and_outcome(tmp_path: Path) -> None:
         one = Schedules(opened).add(parse_when("+60"), [Call("stop", "robot.dog")], said=NOW)
     code = (
         "import os, sys, signal, datetime, pathlib\n"
-        "from qingyu.act.database import Database\n"
-        "from qingyu.act.schedules import Schedules\n"
+        "from qingyu.act.records.database import Database\n"
+        "from qingyu.act.records.schedules import Schedules\n"
         "schedules = Schedules(Database(pathlib.Path(sys.argv[1])))\n"
         "now = datetime.datetime.fromisoformat(sys.argv[2])\n"
         "schedules.fire(now, lambda one: os.kill(os.getpid(), signal.SIGKILL))\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from qingyu.act.fast.short_words import chosen, decision, short_order
 from qingyu.act.households import open_household
-from qingyu.act.short_words import chosen, decision, short_order
 from qingyu.act.understood import Clock, Undo
 
 

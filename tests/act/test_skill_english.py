@@ -7,10 +7,10 @@ from collections import defaultdict
 
 import pytest
 
-from qingyu.act.form import parse_form
-from qingyu.act.form_words import ASKED, CLASSES, KEYS, PLAIN, ROBOT, VALUES, WISHES
-from qingyu.act.skill.names import read_names
-from qingyu.act.skill.rules import SLOT, Rule, Turn, every_turn, read_rules
+from qingyu.act.forms.reader import parse_form
+from qingyu.act.forms.words import ASKED, CLASSES, KEYS, PLAIN, ROBOT, VALUES, WISHES
+from qingyu.act.skill.sentences.names import read_names
+from qingyu.act.skill.sentences.rules import SLOT, Rule, Turn, every_turn, read_rules
 
 RULES = read_rules("en")
 TURNS = list(every_turn(RULES))

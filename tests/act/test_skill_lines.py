@@ -6,9 +6,9 @@ import datetime
 
 import pytest
 
-from qingyu.act.mark import Mark, Marked
-from qingyu.act.skill.generator import Example, Mention, SaidTurn
-from qingyu.act.skill.lines import answer_of, context_of, lines_of
+from qingyu.act.marks.mark import Mark, Marked
+from qingyu.act.skill.sentences.generator import Example, Mention, SaidTurn
+from qingyu.act.skill.sentences.lines import answer_of, context_of, lines_of
 from qingyu.act.state import State
 from qingyu.act.world import Entity, World
 

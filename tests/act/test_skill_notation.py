@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qingyu.act.skill.notation import TIME_PLACE, Slot, expand, read, slots_of
-from qingyu.act.skill.rules import read_folder
+from qingyu.act.skill.sentences.notation import TIME_PLACE, Slot, expand, read, slots_of
+from qingyu.act.skill.sentences.rules import read_folder
 from qingyu.errors import DataError
 
 

@@ -9,14 +9,14 @@ import time
 
 import pytest
 
-from qingyu.act.numbers import find_numbers
-from qingyu.act.skill import said
-from qingyu.act.skill.fill import _MAKERS
-from qingyu.act.skill.generator import Example, Generator, sentences
-from qingyu.act.skill.households import KINDS, make_household
-from qingyu.act.skill.notation import slots_of
-from qingyu.act.skill.rules import every_turn, read_rules
-from qingyu.act.times import find_durations, find_times
+from qingyu.act.skill.sentences import said
+from qingyu.act.skill.sentences.fill import _MAKERS
+from qingyu.act.skill.sentences.generator import Example, Generator, sentences
+from qingyu.act.skill.sentences.households import KINDS, make_household
+from qingyu.act.skill.sentences.notation import slots_of
+from qingyu.act.skill.sentences.rules import every_turn, read_rules
+from qingyu.act.spoken.numbers import find_numbers
+from qingyu.act.spoken.times import find_durations, find_times
 from qingyu.act.vocabulary import DOMAINS
 
 LANGUAGES = ("zh", "en")

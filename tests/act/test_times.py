@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from qingyu.act.times import find_durations, find_free_numbers, find_times
+from qingyu.act.spoken.times import find_durations, find_free_numbers, find_times
 from qingyu.act.when import parse_when
 from qingyu.act.world import Sun
 from tests.act.spoken_numbers import spoken

@@ -10,9 +10,9 @@ from qingyu.act.actions import apply
 from qingyu.act.bench.cases import read_split
 from qingyu.act.calls import Call
 from qingyu.act.guard import check
+from qingyu.act.records.undo import Undo, plan
 from qingyu.act.state import Changes, State, changes, initial
 from qingyu.act.terms import Attribute
-from qingyu.act.undo import Undo, plan
 from qingyu.act.world import Entity, Scalar, Value, World
 from tests.act.houses import so
 

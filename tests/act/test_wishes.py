@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from qingyu.act.calls import Call
-from qingyu.act.form_words import WISHES
+from qingyu.act.forms.words import WISHES
 from qingyu.act.guard import check
+from qingyu.act.resolving.wish_words import PURPOSES, SCENES
+from qingyu.act.resolving.wishes import WAYS
 from qingyu.act.state import State, initial
 from qingyu.act.understood import Do, Unable, Which
-from qingyu.act.wish_words import PURPOSES, SCENES
-from qingyu.act.wishes import WAYS
 from qingyu.act.world import World
 from tests.act.houses import house
 from tests.act.test_resolve import means, shown

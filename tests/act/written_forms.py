@@ -11,11 +11,11 @@ from __future__ import annotations
 import datetime
 import re
 
-from qingyu.act.form import Form, parse_form
-from qingyu.act.form_words import DEVICES, sort
-from qingyu.act.mark import Mark, Marked, MarkValue
-from qingyu.act.numbers import find_numbers
-from qingyu.act.times import find_durations, find_times
+from qingyu.act.forms.reader import Form, parse_form
+from qingyu.act.forms.words import DEVICES, sort
+from qingyu.act.marks.mark import Mark, Marked, MarkValue
+from qingyu.act.spoken.numbers import find_numbers
+from qingyu.act.spoken.times import find_durations, find_times
 from qingyu.act.world import Named, World, plain
 
 _MARK = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?):([^>=]+)(?:=([^>]+))?>")

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import httpx
 
 from qingyu.act.assistant import Assistant
-from qingyu.act.database import Database
 from qingyu.act.households import open_household
+from qingyu.act.records.database import Database
 from qingyu.act.simulator import Simulator
 from qingyu.act.talk import Chat
 from qingyu.serve.home import Home

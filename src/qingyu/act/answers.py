@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from qingyu.act.calls import Call, Verdict
 from qingyu.act.devices import Outcome
-from qingyu.act.schedules import Schedule
+from qingyu.act.records.schedules import Schedule
 from qingyu.act.state import Changes
 from qingyu.act.values import thawed
 

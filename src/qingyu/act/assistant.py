@@ -23,17 +23,17 @@ from typing import Literal
 from qingyu.act.answers import Answer, Fired, Language, Path, Step
 from qingyu.act.calls import Call, Verdict
 from qingyu.act.carrying import Carrier
-from qingyu.act.context import context_line
-from qingyu.act.database import Database
 from qingyu.act.devices import Devices
 from qingyu.act.dialogue import Choice, Confirm, Dialogue
 from qingyu.act.facts import Dropped, Fact, Note, Said
+from qingyu.act.fast.short_words import after_no, begins_as_order, chosen, decision
+from qingyu.act.forms.context import context_line
 from qingyu.act.hearing import Heard, Hearing, Skill
-from qingyu.act.journal import Entry, Journal, Who
-from qingyu.act.memory import LONGEST, Memory
-from qingyu.act.replies import reply
-from qingyu.act.schedules import Schedule, Schedules
-from qingyu.act.short_words import after_no, begins_as_order, chosen, decision
+from qingyu.act.records.database import Database
+from qingyu.act.records.journal import Entry, Journal, Who
+from qingyu.act.records.memory import LONGEST, Memory
+from qingyu.act.records.schedules import Schedule, Schedules
+from qingyu.act.replies.reply import reply
 from qingyu.act.state import State
 from qingyu.act.talk import Chat
 from qingyu.act.turn import Records, Turn

@@ -18,7 +18,7 @@ from qingyu.act.answers import Step
 from qingyu.act.calls import Call, Verdict, refusal
 from qingyu.act.devices import Devices, Hearsay, Report
 from qingyu.act.guard import check
-from qingyu.act.journal import Journal, Turn
+from qingyu.act.records.journal import Journal, Turn
 from qingyu.act.state import Changes, State
 from qingyu.act.world import Value, World
 from qingyu.errors import QingyuError, RecordsError

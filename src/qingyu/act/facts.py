@@ -10,10 +10,10 @@ from typing import Literal
 
 from qingyu.act.answers import Step
 from qingyu.act.calls import Call, Verdict
-from qingyu.act.memory import Memorized
-from qingyu.act.schedules import Schedule
+from qingyu.act.records.memory import Memorized
+from qingyu.act.records.schedules import Schedule
+from qingyu.act.records.undo import Left
 from qingyu.act.understood import Absent, Agenda, Clock, Question, Unable
-from qingyu.act.undo import Left
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ from typing import Protocol
 
 from qingyu.act.answers import Language, Path
 from qingyu.act.calls import Call
-from qingyu.act.fast import Calls, FastPath, Question
-from qingyu.act.fast_stop import Stopping
-from qingyu.act.fast_text import clauses, has_hanzi, simplified
-from qingyu.act.form import Form
-from qingyu.act.mark import Marked
-from qingyu.act.marks import Marker
-from qingyu.act.resolve import resolve
-from qingyu.act.short_words import short_order
+from qingyu.act.fast.path import Calls, FastPath, Question
+from qingyu.act.fast.short_words import short_order
+from qingyu.act.fast.stop import Stopping
+from qingyu.act.forms.reader import Form
+from qingyu.act.marks.mark import Marked
+from qingyu.act.marks.marker import Marker
+from qingyu.act.resolving.resolve import resolve
+from qingyu.act.spoken.spelling import clauses, has_hanzi, simplified
+from qingyu.act.spoken.times import Found, find_times
 from qingyu.act.state import State
 from qingyu.act.teaching import Teaching
-from qingyu.act.times import Found, find_times
 from qingyu.act.understood import Do, Focus, Part, Understood, Which
 from qingyu.act.world import World, plain
 
@@ -46,10 +46,10 @@ _LOOSE = re.compile(r"^(?:的时候|时|以后|之后|后|就|请|帮我|,|，|�
 
 
 class Skill(Protocol):
-    """A model that says what a marked sentence asks for, as a form of `qingyu.act.form`."""
+    """A model that says what a marked sentence asks for, as a form of `qingyu.act.forms.reader`."""
 
     def form(self, context: str, marked: Marked) -> Form | None:
-        """context: the turn before and what is pending, as `qingyu.act.context` writes it; ""
+        """context: the turn before and what is pending, as `qingyu.act.forms.context` writes it; ""
         at the beginning. None where it has nothing to say."""
         ...
 

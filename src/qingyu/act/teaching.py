@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from qingyu.act.fast_text import clean, simplified
+from qingyu.act.spoken.spelling import clean, simplified
 from qingyu.act.understood import Teach
 from qingyu.act.world import World, plain
 

@@ -30,12 +30,12 @@ from qingyu.act.facts import (
     Sure,
     Undone,
 )  # fmt: skip
-from qingyu.act.fast_text import simplified
-from qingyu.act.journal import Journal, Who
-from qingyu.act.journal import Turn as Entered
-from qingyu.act.marks_words import CLASS_WORDS
-from qingyu.act.memory import Memory
-from qingyu.act.schedules import Schedule, Schedules
+from qingyu.act.marks.words import CLASS_WORDS
+from qingyu.act.records.journal import Journal, Who
+from qingyu.act.records.journal import Turn as Entered
+from qingyu.act.records.memory import Memory
+from qingyu.act.records.schedules import Schedule, Schedules
+from qingyu.act.spoken.spelling import simplified
 from qingyu.act.understood import (
     Absent,
     Agenda,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from qingyu.act.calls import Call
-from qingyu.act.times import Found
+from qingyu.act.spoken.times import Found
 from qingyu.act.when import When
 from qingyu.act.world import Scalar
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from qingyu.act.fast_text import has_hanzi, simplified
+from qingyu.act.spoken.spelling import has_hanzi, simplified
 from qingyu.act.terms import Attribute, Domain
 from qingyu.act.vocabulary import DOMAINS
 

@@ -93,8 +93,8 @@ def assist(
     from qingyu.act.adapters.household import Household
     from qingyu.act.assistant import Assistant
     from qingyu.act.chat_model import ModelChat
-    from qingyu.act.database import Database
     from qingyu.act.households import open_household, record_files
+    from qingyu.act.records.database import Database
     from qingyu.act.skill.model import open_skill
 
     household = open_household(world)

@@ -15,7 +15,7 @@ from qingyu.text import pick
 
 if TYPE_CHECKING:
     from qingyu.act.assistant import Assistant
-    from qingyu.act.memory import Memorized
+    from qingyu.act.records.memory import Memorized
 
 
 def help_rows() -> list[tuple[str, str]]:
@@ -130,7 +130,7 @@ def _number(text: str) -> int:
 
 
 def _memory_row(one: Memorized) -> tuple[str, ...]:
-    from qingyu.act.memory import Nickname, Preference
+    from qingyu.act.records.memory import Nickname, Preference
 
     if isinstance(one, Nickname):
         return (str(one.id), one.name, one.about)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from qingyu.act.answers import Answer, Fired, Step
     from qingyu.act.assistant import Assistant
     from qingyu.act.calls import Call, Verdict
-    from qingyu.act.journal import Entry
-    from qingyu.act.schedules import Schedule
+    from qingyu.act.records.journal import Entry
+    from qingyu.act.records.schedules import Schedule
     from qingyu.act.world import Value, World
 
 
@@ -98,7 +98,7 @@ def fired_lines(fired: Fired, world: World) -> list[str]:
 
 def news_line(one: Schedule | Entry) -> str:
     """What a person was not told yet."""
-    from qingyu.act.schedules import Schedule
+    from qingyu.act.records.schedules import Schedule
 
     if not isinstance(one, Schedule):
         return pick(

@@ -82,7 +82,7 @@ def open_home(plan: HomePlan, service: Service) -> Iterator[None]:
     """`service.home` until the end. Raises RecordsError, and what loading a model raises."""
     from qingyu.act.adapters.household import Household
     from qingyu.act.assistant import Assistant
-    from qingyu.act.database import Database
+    from qingyu.act.records.database import Database
     from qingyu.serve.home import Home
 
     devices, world = plan.devices, plan.world

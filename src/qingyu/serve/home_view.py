@@ -16,14 +16,14 @@ from typing import Any
 
 from qingyu.act.answers import Answer, Fired, Step, schedule_json
 from qingyu.act.calls import Call
-from qingyu.act.journal import Entry
-from qingyu.act.memory import Memorized, Nickname, Preference
-from qingyu.act.questions_en import QuestionsEn
-from qingyu.act.questions_zh import QuestionsZh
-from qingyu.act.schedules import Schedule
+from qingyu.act.records.journal import Entry
+from qingyu.act.records.memory import Memorized, Nickname, Preference
+from qingyu.act.records.schedules import Schedule
+from qingyu.act.replies.questions_en import QuestionsEn
+from qingyu.act.replies.questions_zh import QuestionsZh
+from qingyu.act.replies.wording import amount
 from qingyu.act.state import Changes, State
 from qingyu.act.values import thawed
-from qingyu.act.wording import amount
 from qingyu.act.world import Entity, Named, Value, World
 
 Words = dict[str, str]

@@ -21,7 +21,7 @@ from qingyu.act.bench.cases import Case
 from qingyu.act.bench.judging import Scheduled
 from qingyu.act.bench.systems import Session, code_hash
 from qingyu.act.calls import Call
-from qingyu.act.database import Database
+from qingyu.act.records.database import Database
 from qingyu.act.simulator import Simulator
 from qingyu.act.state import Changes, State
 from qingyu.act.when import parse_when

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from qingyu.act.fast_text import simplified
+from qingyu.act.spoken.spelling import simplified
 
 _HANZI = r"\u3007\u3400-\u4dbf\u4e00-\u9fff"
 # Chinese is taken by the run, other languages by the word; all that is neither is dropped.

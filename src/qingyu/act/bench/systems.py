@@ -28,7 +28,7 @@ from qingyu.act.bench.plain_replies import (
     of_verdicts,
 )  # fmt: skip
 from qingyu.act.calls import Call, Verdict
-from qingyu.act.fast import Calls, FastPath
+from qingyu.act.fast.path import Calls, FastPath
 from qingyu.act.guard import check
 from qingyu.act.state import State
 from qingyu.act.world import World

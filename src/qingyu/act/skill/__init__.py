@@ -1,5 +1,1 @@
-"""The skill model's training sentences: many households, many ways to say things, what is meant.
-
-from qingyu.act.skill.generator import sentences
-example = next(sentences(7, "zh"))
-"""
+"""The skill model: `model` writes a form for a sentence, `sentences` makes what it learns from."""

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from qingyu.act.form import parse_form
-from qingyu.act.form_grammar import Pending, form_grammar
+from qingyu.act.forms.grammar import Pending, form_grammar
+from qingyu.act.forms.reader import parse_form
 from qingyu.errors import ContextFullError, InvalidRequestError
 
 if TYPE_CHECKING:
-    from qingyu.act.form_terms import Form
-    from qingyu.act.mark import Marked
+    from qingyu.act.forms.terms import Form
+    from qingyu.act.marks.mark import Marked
     from qingyu.engine.model import Model
 
 SHIPPED = Path(__file__).parent / "skill.gguf"

@@ -1,0 +1,1 @@
+"""What a skill model writes: what is asked for, with pointers to marks (docs/forms.md)."""

@@ -1,0 +1,1 @@
+"""What a sentence mentions, found by code: devices, places, numbers and times, numbered."""

@@ -1,0 +1,1 @@
+"""What the one file of a household keeps: what was done, will be done, was taught; undo."""

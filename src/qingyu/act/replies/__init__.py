@@ -1,0 +1,1 @@
+"""What is said back, in the speaker's language: from facts and nothing else."""

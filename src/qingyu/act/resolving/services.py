@@ -1,0 +1,359 @@
+"""Lists, clocks, phone, navigation and robot: what forms about them mean, as parts of a turn.
+
+served(situation, Serve("call", Pointer("contact", 1)))   # (Do((Call("call", ...),)),)
+removed(situation, entity, form)                          # calls for one list
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from qingyu.act.calls import RECORDS, Call
+from qingyu.act.forms.terms import Add, Plain, Pointer, Quote, Remove, Serve, Turn, Walk
+from qingyu.act.marks.mark import Mark
+from qingyu.act.resolving.situation import Situation
+from qingyu.act.resolving.verbs import ACTIONS
+from qingyu.act.spoken.spelling import has_hanzi
+from qingyu.act.spoken.times import Found
+from qingyu.act.understood import Absent, Do, Unable, Understood, Which
+from qingyu.act.values import MOMENT, TIME, tidy
+from qingyu.act.when import When
+from qingyu.act.world import Entity, Record, Scalar, plain
+from qingyu.errors import InvalidRequestError
+
+_TEXT = {"timer": "label", "reminder": "text", "calendar": "title"}
+_VERBS = {"call": ("dialer", "call", "contact"), "launch": ("app", "open", "app"),
+          "navigate": ("navigator", "navigate", "place"), "go": ("robot", "go_to", "place"),
+          "follow": ("robot", "follow", "target")}  # fmt: skip
+"""Domain, action and parameter of the verbs that take one thing."""
+MORNING = datetime.time(9)
+"""When it is to be on a day of which no time was said."""
+Matching = Callable[[Record], bool]
+
+
+# Lists.
+
+
+def added(situation: Situation, entity: Entity, form: Add) -> Call | None:
+    """The call that puts something on a list; None where this is no list."""
+    text = situation.words(form.text) if form.text else ""
+    marks = [mark for one in form.marks if (mark := situation.mark(one)) is not None]
+    match entity.domain:
+        case "todo":
+            return Call("add", entity.id, {"item": text}) if text else None
+        case "timer":
+            timer: dict[str, Scalar] = {"label": text} if text else {}
+            seconds = _seconds(situation, marks)
+            return Call("start", entity.id, timer | ({"seconds": seconds} if seconds else {}))
+        case "alarm":
+            return Call("add", entity.id, _alarm(situation, marks))
+        case "reminder" | "calendar":
+            key = _TEXT[entity.domain]
+            at = moment(situation, marks)
+            words = text or entity.name("zh" if has_hanzi(situation.marked.text) else "en")
+            arguments: dict[str, Scalar] = {key: words}
+            return Call("add", entity.id, arguments | ({"at": at.strftime(MOMENT)} if at else {}))
+    return None
+
+
+def _seconds(situation: Situation, marks: list[Mark]) -> int:
+    """Of a timer: a length of time, the time until a moment, or a bare number of minutes."""
+    for one in marks:
+        if one.type == "duration" and isinstance(one.value, int | float):
+            return round(one.value)
+        if one.type == "number" and isinstance(one.value, int | float):
+            return round(one.value * 60)
+    at = moment(situation, marks)
+    return round((at - situation.now).total_seconds()) if at else 0
+
+
+def _alarm(situation: Situation, marks: list[Mark]) -> dict[str, Scalar]:
+    at = moment(situation, marks)
+    if at is None:
+        return {}
+    found = [one.value for one in marks if isinstance(one.value, Found)]
+    often = next((one.days for one in found if one.days != "once"), "")
+    weekday = next((one.weekday for one in found if one.weekday), "")
+    return {"time": at.strftime(TIME), "days": often or weekday or "once"}
+
+
+def moment(situation: Situation, marks: list[Mark]) -> datetime.datetime | None:
+    """The moment some marks mean together: a time, a day and a time, a day (nine in the morning),
+    a while from now."""
+    times = [one.value for one in marks if isinstance(one.value, Found) and one.value.when]
+    days = [one.value.day for one in marks if isinstance(one.value, Found) and one.value.day]
+    if times:
+        time = times[0]
+        if days and time.day is None and time.readings:
+            late = [one for one in time.readings if one.hour >= 6]
+            return datetime.datetime.combine(days[0], (late or list(time.readings))[0])
+        assert time.when is not None
+        return _due(situation, time.when)
+    if days:
+        return datetime.datetime.combine(days[0], MORNING)
+    for one in marks:
+        if one.type == "duration" and isinstance(one.value, int | float):
+            return situation.now + datetime.timedelta(seconds=float(one.value))
+    return None
+
+
+def _due(situation: Situation, when: When) -> datetime.datetime | None:
+    """None for one by the sun where nobody knows when it sets."""
+    try:
+        return when.due(situation.now, situation.world.sun)
+    except InvalidRequestError:
+        return None
+
+
+def removed(situation: Situation, entity: Entity, form: Remove) -> list[Call] | None:
+    """The calls that take something off a list; None where this is no list."""
+    if entity.domain not in RECORDS or entity.domain == "messenger":
+        return None
+    action = "cancel" if entity.domain == "timer" else "remove"
+    entries = _entries(situation, entity)
+    if form.what is None and not form.but and entity.domain != "todo":
+        return [Call(action, entity.id)]
+    wanted = _matching(situation, entity, form.what) if form.what else lambda _: True
+    stays = [_matching(situation, entity, one) for one in form.but]
+    gone = [one for one in entries if wanted(one) and not any(fits(one) for fits in stays)]
+    if not gone and form.what is not None:
+        if entity.domain == "alarm" and not _says_when(situation, form.what):
+            # Alarms have no words: "the wake-up one" is the only one.
+            one_alarm = entries if len(entries) == 1 else []
+            return [Call(action, entity.id, dict(one)) for one in one_alarm] or None
+        # The guard says that there is no such entry.
+        return [Call(action, entity.id, _sought(situation, entity, form.what))]
+    return [Call(action, entity.id, dict(one)) for one in gone]
+
+
+def _says_when(situation: Situation, what: Pointer | Quote) -> bool:
+    mark = situation.mark(what) if isinstance(what, Pointer) else None
+    return mark is not None and moment(situation, [mark]) is not None
+
+
+def lists_with(situation: Situation, form: Remove) -> tuple[str, ...]:
+    """The to-do lists that have an item on them."""
+    if form.what is None:
+        return ()
+    fits = form.what
+    return tuple(
+        one.id
+        for one in situation.world.select(domain="todo")
+        if any(map(_matching(situation, one, fits), _entries(situation, one)))
+    )
+
+
+def _entries(situation: Situation, entity: Entity) -> list[Record]:
+    entries = situation.state.get(entity.id, RECORDS[entity.domain]) or ()
+    assert isinstance(entries, tuple)
+    return [{"item": one} if isinstance(one, str) else one for one in entries]
+
+
+def _sought(situation: Situation, entity: Entity, what: Pointer | Quote) -> dict[str, Scalar]:
+    words = situation.words(what)
+    if entity.domain == "todo":
+        return {"item": words}
+    mark = situation.mark(what) if isinstance(what, Pointer) else None
+    if entity.domain == "alarm" and mark is not None:
+        at = moment(situation, [mark])
+        return {"time": at.strftime(TIME)} if at else {"time": words}
+    if entity.domain == "timer":
+        return {"seconds": mark.value} if mark and isinstance(mark.value, int) else {"label": words}
+    return {_TEXT.get(entity.domain, "time"): words}
+
+
+def _matching(situation: Situation, entity: Entity, what: Pointer | Quote) -> Matching:
+    """Whether an entry is the one that is meant: by its words, in part, or by its time."""
+    mark = situation.mark(what) if isinstance(what, Pointer) else None
+    value = mark.value if mark is not None else situation.words(what)
+    if isinstance(value, Found):
+        return _timed(situation, entity, value)
+    if isinstance(value, int | float):
+        seconds = value * 60 if mark is not None and mark.type == "number" else value
+        return lambda one: one.get("seconds") == seconds or one.get("item") == str(value)
+    words = plain(str(value))
+    keys = ("item", "label", "text", "title")
+    known = [plain(str(one.get(key, ""))) for one in _entries(situation, entity) for key in keys]
+    if words in known:
+        return lambda one: any(plain(str(one.get(key, ""))) == words for key in keys)
+    return lambda one: any(_alike(words, plain(str(one.get(key, "")))) for key in keys)
+
+
+def _alike(words: str, other: str) -> bool:
+    return bool(words and other) and (words in other or other in words)
+
+
+def _timed(situation: Situation, entity: Entity, found: Found) -> Matching:
+    clocks = {one.strftime(TIME) for one in found.readings}
+    if found.when is not None and not clocks:
+        at = _due(situation, found.when)
+        clocks = {at.strftime(TIME)} if at else set()
+    if entity.domain == "alarm":
+        often = "" if found.days == "once" else found.days
+        return lambda one: (
+            (not clocks or one.get("time") in clocks) and (not often or one.get("days") == often)
+        )
+    day = found.day.isoformat() if found.day else ""
+    return lambda one: (
+        str(one.get("at", "")).startswith(day)
+        and (not clocks or str(one.get("at", ""))[-5:] in clocks)
+    )
+
+
+# Phone, navigation, robot.
+
+
+def served(situation: Situation, form: Serve) -> Understood:
+    """What a verb of a phone, a car or a robot means. It is a question where its words are a part
+    of several names, and absent where they are of none."""
+    match form.verb:
+        case "hangup":
+            return _one(situation, "dialer", "hang_up")
+        case "arrive":
+            return _one(situation, "navigator", "stop")
+        case "send":
+            return _sent(situation, form)
+    domain, action, key = _VERBS[form.verb]
+    entity = situation.only(domain)
+    if entity is None and form.verb in ("go", "navigate"):
+        domain = "navigator" if form.verb == "go" else "robot"
+        action = "navigate" if form.verb == "go" else "go_to"
+        entity = situation.only(domain)
+    if entity is None:
+        return (Absent(words=situation.words(form.what), thing=_VERBS[form.verb][0]),)
+    device = entity
+    if key == "contact":
+        values = _contacts(situation, form.what)
+        kind = "contact"
+    else:
+        values = _options(situation, device, key, form.what)
+        kind = "area" if key == "place" and domain == "robot" else "option"
+    if not values:
+        return (Absent(words=situation.words(form.what), thing=key),)
+
+    def again(chosen: tuple[str, ...]) -> Understood:
+        return (Do(tuple(Call(action, device.id, {key: one}) for one in chosen[:1])),)
+
+    return again(values) if len(values) == 1 else (_which(values, again, kind),)
+
+
+def _which(
+    values: tuple[str, ...], again: Callable[[tuple[str, ...]], Understood], kind: str
+) -> Which:
+    assert kind in ("contact", "area", "option")
+    if kind == "contact":
+        return Which(values, again, "contact")
+    return Which(values, again, "area" if kind == "area" else "option")
+
+
+def _one(situation: Situation, domain: str, action: str) -> Understood:
+    entity = situation.only(domain)
+    return (Do((Call(action, entity.id),)),) if entity else (Absent(thing=domain),)
+
+
+def _sent(situation: Situation, form: Serve) -> Understood:
+    entity = situation.only("messenger")
+    if entity is None:
+        return (Absent(thing="messenger"),)
+    device = entity
+    values = _contacts(situation, form.what)
+    if not values:
+        return (Absent(words=situation.words(form.what), thing="contact"),)
+    text = situation.words(form.text)
+
+    def again(chosen: tuple[str, ...]) -> Understood:
+        calls = (Call("send", device.id, {"contact": one, "text": text}) for one in chosen[:1])
+        return (Do(tuple(calls)),)
+
+    return again(values) if len(values) == 1 else (Which(values, again, "contact"),)
+
+
+def _contacts(situation: Situation, what: Pointer | Quote | str | None) -> tuple[str, ...]:
+    """The people a mark or a part of a name can mean."""
+    if what == "it":
+        said = [one.arguments.get("contact") for one in situation.focus.calls]
+        return tuple(one for one in said if isinstance(one, str))[-1:]
+    if isinstance(what, Pointer) and situation.ids(what):
+        return situation.ids(what)
+    words = plain(situation.words(what))
+    exact = [one.value for one in situation.world.contacts_named(words)]
+    part = [
+        one.value
+        for one in situation.world.contacts
+        if words and any(_begins(words, name) for name in one.plain_names)
+    ]
+    return tuple(exact or part)
+
+
+def _options(
+    situation: Situation, entity: Entity, key: str, what: Pointer | Quote | str | None
+) -> tuple[str, ...]:
+    """The options of a device, or the areas for a robot, that can be meant."""
+    known = entity.options.get(key, ())
+    areas = situation.world.areas if key == "place" and entity.domain == "robot" else ()
+    if what == "here":
+        return (situation.speaker,) if situation.speaker else ()
+    if what == "me":
+        found = [entity.option_called(one, known) for one in ("speaker", "me", "我")]
+        return tuple(dict.fromkeys(one for one in found if one))[:1]
+    if isinstance(what, Pointer) and what.domain == "area" and areas:
+        ids = situation.ids(what)
+        reachable = tuple(one for one in ids if not known or one in known)
+        return reachable or ids[:1]
+    words = situation.words(what)
+    exact = entity.option_called(words, known)
+    if exact is not None:
+        return (exact,)
+    named = [one.id for one in areas if plain(words) in one.plain_names]
+    if named:
+        return tuple(named)
+    part = [one for one in known if _part(words, (one, *entity.option_names.get(one, ())))] + [
+        one.id for one in areas if one.id in known and _part(words, one.names)
+    ]
+    return tuple(dict.fromkeys(part))
+
+
+def _part(words: str, names: Iterable[str]) -> bool:
+    """Whether words are a part of a name, English ones whole words of it."""
+    said = plain(words).removeprefix("the ")
+    if not said:
+        return False
+    edge = r"\b" if said.isascii() else ""
+    return any(re.search(edge + re.escape(said) + edge, plain(name)) for name in names)
+
+
+def _begins(words: str, name: str) -> bool:
+    """Whether words begin a word of a name, or for Chinese are in it."""
+    return re.search((r"\b" if words.isascii() else "") + re.escape(words), name) is not None
+
+
+def named_like(words: str, names: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Of {id: names}, the ids one of whose names has the words in it."""
+    return tuple(id for id, some in names.items() if _part(words, some))
+
+
+def moved(situation: Situation, form: Plain | Walk | Turn) -> Understood:
+    """A robot's own verbs; "halt" is for all of them, the others for the one that was named, else
+    the one here."""
+    robots = situation.world.select(domain="robot")
+    if not robots:
+        return (Absent(thing="robot"),)
+    if isinstance(form, Plain) and form.verb == "halt":
+        return (Do(tuple(Call("stop", one.id) for one in robots)),)
+    named = [id for mark in situation.marked.marks if mark.domain == "robot" for id in mark.ids]
+    robot = situation.only("robot")
+    assert robot is not None
+    id = named[0] if named else robot.id
+    if isinstance(form, Plain):
+        return (Do((Call(ACTIONS[form.verb]["robot"], id),)),)
+    pointer = form.distance if isinstance(form, Walk) else form.angle
+    mark = situation.mark(pointer) if isinstance(pointer, Pointer) else None
+    amount = pointer if isinstance(pointer, int) else mark.value if mark else None
+    if not isinstance(amount, int | float):
+        return (Unable(id, situation.words(pointer if isinstance(pointer, Pointer) else None)),)
+    if isinstance(form, Walk):
+        distance = -abs(amount) if form.back else amount
+        return (Do((Call("walk", id, {"distance": tidy(distance)}),)),)
+    return (Do((Call("turn", id, {"angle": tidy(-abs(amount) if form.left else amount)}),)),)

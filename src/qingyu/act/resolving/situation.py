@@ -1,0 +1,286 @@
+"""Where and when something is said, and which devices it means there.
+
+    found = situation.targets(Who("light"), verb="on")
+    found.entities           # to act on
+    found.open               # ids of those of which one is meant, and it is not clear which
+    found.absent             # if there is nothing of it
+
+A class without a place means all of it where the speaker is; where there is none of it, the only
+one of the household; else it is asked back. A name that several devices share means the one where
+the speaker is.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from qingyu.act.forms.terms import Pointer, Quote, Scope, Value, Who
+from qingyu.act.marks.mark import Mark, Marked
+from qingyu.act.resolving.class_words import kind_said, narrowed
+from qingyu.act.resolving.classes import members
+from qingyu.act.resolving.parameters import PARAMETERS
+from qingyu.act.spoken.times import Found
+from qingyu.act.state import State
+from qingyu.act.understood import Absent, Focus
+from qingyu.act.world import Entity, World
+
+_OF_PLAYING = frozenset({"pause", "stop", "next", "previous", "mute", "unmute", "volume"})
+"""What people say about the player that plays, without a word for which."""
+_SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
+CLASS_OF = {
+    "mute": "volume", "unmute": "media", "pause": "media", "play": "media", "next": "media",
+    "previous": "media", "brightness": "light", "color": "light", "warmth": "light",
+    "temperature": "climate", "volume": "volume", "position": "cover", "speed": "fan",
+    "swing": "fan", "humidity": "humidifier", "heating": "seat", "ventilation": "seat",
+    "source": "media", "limit": "charger", "lock": "lock", "unlock": "lock", "fan": "climate",
+    "open": "cover", "close": "cover", "dock": "vacuum", "return": "vacuum",
+    "add": "todo", "remove": "todo",
+}  # fmt: skip
+"""What "it" is where nothing was talked about, or what was cannot do it."""
+_TAKING = {
+    **dict.fromkeys(("add", "remove"), ("todo", "timer", "alarm", "reminder", "calendar")),
+    "mute": ("media_player", "level"), "pause": ("media_player", "vacuum", "robot"),
+    "lock": ("lock", "cover"), "unlock": ("lock", "cover"), "dock": ("vacuum", "robot"),
+    "return": ("vacuum", "robot"), **dict.fromkeys(("unmute", "play", "next", "previous"),
+    ("media_player",)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """group: meant as a class, so that those of it which lack an attribute are not meant."""
+
+    entities: tuple[Entity, ...] = ()
+    open: tuple[str, ...] = ()
+    absent: tuple[Absent, ...] = ()
+    group: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """forced: the devices chosen after "which one"; they are meant then, whatever was said."""
+
+    marked: Marked
+    world: World
+    state: State
+    speaker: str
+    now: datetime.datetime
+    focus: Focus
+    forced: tuple[str, ...] = ()
+
+    def chosen(self, ids: Iterable[str]) -> Situation:
+        return replace(self, forced=tuple(ids))
+
+    # What a form points at.
+
+    def mark(self, pointer: Pointer) -> Mark | None:
+        """None where the sentence has no such mark: a model may still write one by mistake."""
+        mark = self.marked.mark(pointer.number)
+        return mark if mark is not None and mark.type == pointer.type else None
+
+    def value(self, pointer: Pointer) -> Mark | None:
+        """The mark of a value: a whole hour is a number here ("volume at five")."""
+        mark = self.mark(pointer)
+        if mark is None or not isinstance(mark.value, Found):
+            return mark
+        hours = [one for one in mark.value.readings if not one.minute]
+        if not hours or mark.value.day or mark.value.days != "once":
+            return None
+        return replace(mark, type="number", value=hours[0].hour or 12)
+
+    def words(self, what: Pointer | Quote | Value | None) -> str:
+        """What was said, in its own words."""
+        if isinstance(what, Quote):
+            return self.marked.original(what.text)
+        if isinstance(what, Pointer):
+            mark = self.mark(what)
+            return mark.words if mark else ""
+        return what or ""
+
+    def ids(self, pointer: Pointer) -> tuple[str, ...]:
+        mark = self.mark(pointer)
+        return mark.ids if mark else ()
+
+    def areas(self, places: Iterable[Pointer]) -> tuple[str, ...]:
+        """Ids of the areas that some areas and floors are or have."""
+        found: list[str] = []
+        for place in places:
+            for id in self.ids(place):
+                if place.domain == "floor":
+                    found += [one.id for one in self.world.areas_on(id)]
+                else:
+                    found.append(id)
+        return tuple(dict.fromkeys(found))
+
+    # Which devices.
+
+    def targets(self, who: Who, verb: str) -> Targets:
+        """verb: what is to be done, or the key that is set; it decides which player is meant."""
+        if self.forced:
+            some = tuple(one for one in self.world.entities if one.id in self.forced)
+            return Targets(entities=some)
+        if who.it:
+            return self._it(who.scope, verb)
+        if isinstance(who.what, tuple):
+            return self._named(who.what, who.scope)
+        return self.group(who.what, who.scope, verb)
+
+    def only(self, domain: str) -> Entity | None:
+        """The service of a domain: the one here, else the first; None where there is none."""
+        some = self.world.select(domain=domain)
+        here = [one for one in some if self.speaker and one.area == self.speaker]
+        return next(iter(here or some), None)
+
+    def here(self, some: Iterable[Entity]) -> tuple[Entity, ...]:
+        return tuple(one for one in some if self.speaker and one.area == self.speaker)
+
+    def _it(self, scope: Scope, verb: str) -> Targets:
+        some = tuple(one for id in self.focus.ids if (one := self.world.entity(id)) is not None)
+        if verb in CLASS_OF and not any(map(partial(_takes, verb), some)):
+            return self.group(CLASS_OF[verb], scope, verb)
+        if scope.at and some:
+            areas = self.areas(scope.at)
+            like = self.world.select(domain=some[0].domain, kind=some[0].kind)
+            some = tuple(one for one in like if one.area in areas)
+            if not some:
+                return Targets(absent=(Absent(thing=like[0].domain, places=areas),))
+        return Targets(entities=self._without(some, scope), group=len(some) > 1)
+
+    def _named(self, marks: tuple[Pointer, ...], scope: Scope) -> Targets:
+        entities: list[Entity] = []
+        unclear: list[str] = []
+        absent: list[Absent] = []
+        areas = self.areas(scope.at)
+        for pointer in marks:
+            ids = self.ids(pointer)
+            some = [one for one in self.world.entities if one.id in ids]
+            if len(some) > 1 and scope.at:
+                near = [one for one in some if one.area in areas]
+                if not near:
+                    absent.append(Absent(words=self.words(pointer), places=areas))
+                some = near
+            if len(some) > 1 and not scope.everywhere:
+                some = list(self.here(some)) or some
+            if len(some) > 1 and not scope.everywhere:
+                unclear += [one.id for one in some]
+            else:
+                entities += some
+        left = self._without(_once(entities), scope)
+        return Targets(entities=left, open=tuple(unclear), absent=tuple(absent))
+
+    def group(self, name: str, scope: Scope, verb: str = "") -> Targets:
+        """The devices of a class in a scope."""
+        text = self.marked.text
+        some = members(self.world, name, verb)
+        if name in ("door", "window", "cover") and (kind := kind_said(text)):
+            # A sunroof is no window, but that is what the form may call it.
+            some = self.world.select(domain="cover", kind=kind) or some
+        if scope.at:
+            areas = self.areas(scope.at)
+            there = narrowed(name, (one for one in some if one.area in areas), text)
+            there = there or _instead(self.world, name, lambda one: one.area in areas)
+            if not there:
+                return Targets(absent=(Absent(thing=name, places=areas),))
+            return self._left(name, there, scope)
+        near = narrowed(name, self.here(some), text)
+        some = narrowed(name, some, text) or _instead(self.world, name, lambda _: True)
+        if not some:
+            return Targets(absent=(Absent(thing=name),))
+        if scope.everywhere:
+            return self._left(name, some, scope)
+        if scope.elsewhere:
+            here_ids = {one.id for one in self.here(some)}
+            some = tuple(one for one in some if one.id not in here_ids)
+            if len(some) == 1:
+                return Targets(entities=some)
+            return Targets(open=tuple(one.id for one in some))
+        some = _once((*near, *some))
+        if name == "volume" or (name == "media" and verb in (*_OF_PLAYING, "play")):
+            return self._players(some, verb)
+        here = self.here(some) or self.here(_instead(self.world, name, lambda _: True))
+        if not here and len(some) > 1:
+            return Targets(open=tuple(one.id for one in some), group=True)
+        return self._left(name, here or some, scope)
+
+    def _left(self, name: str, some: tuple[Entity, ...], scope: Scope) -> Targets:
+        """Without the exceptions; there is nothing of it where these are all."""
+        left = self._without(some, scope)
+        absent = () if left else (Absent(thing=name, places=self.areas(scope.at)),)
+        return Targets(entities=left, absent=absent, group=True)
+
+    def _players(self, some: tuple[Entity, ...], verb: str) -> Targets:
+        """Of players and volumes: those that play here, else what is here, else what plays."""
+        levels = tuple(one for one in some if one.domain == "level")
+        players = tuple(one for one in some if one.domain != "level")
+        here = self.here(players)
+        wanted = "paused" if verb == "play" else "playing"
+        active = [one for one in here if self.state.get(one.id) == wanted]
+        if active:
+            return Targets(entities=tuple(active), group=True)
+        elsewhere = tuple(one for one in players if self.state.get(one.id) == wanted)
+        if levels and (self.here(levels) or not elsewhere):
+            near = self.here(levels) or levels
+            media = [one for one in near if _sounds(one)]
+            return Targets(entities=((media or list(near))[0],), group=True)
+        if verb == "play" and len(here) > 1:
+            heard = [one for one in here if not _shows(one)]
+            here = tuple(heard) if heard else here
+            if len(here) > 1:
+                return Targets(open=tuple(one.id for one in here), group=True)
+        if verb in ("pause", "stop", "next", "previous") and len(elsewhere) == 1:
+            return Targets(entities=elsewhere, group=True)
+        if here:
+            return Targets(entities=here, group=True)
+        pool = elsewhere or players
+        if len(pool) == 1:
+            return Targets(entities=pool, group=True)
+        return Targets(open=tuple(one.id for one in pool), group=True)
+
+    def _without(self, some: tuple[Entity, ...], scope: Scope) -> tuple[Entity, ...]:
+        for one in scope.but:
+            if isinstance(one, str):
+                gone = {other.id for other in members(self.world, one)}
+                some = tuple(other for other in some if other.id not in gone)
+            elif one.domain in ("area", "floor"):
+                areas = self.areas((one,))
+                some = tuple(other for other in some if other.area not in areas)
+            else:
+                ids = self.ids(one)
+                some = tuple(other for other in some if other.id not in ids)
+        return some
+
+
+def _takes(verb: str, entity: Entity) -> bool:
+    """Whether a device takes a verb, or has something a key means."""
+    if verb in ("open", "close"):
+        return True
+    if verb in _TAKING:
+        return entity.domain in _TAKING[verb]
+    return verb in PARAMETERS.get(entity.domain, {})
+
+
+def _once(entities: Iterable[Entity]) -> tuple[Entity, ...]:
+    """Each once: an entity has mappings in it, which have no hash."""
+    found: dict[str, Entity] = {one.id: one for one in entities}
+    return tuple(found.values())
+
+
+def _instead(world: World, name: str, fits: Callable[[Entity], bool]) -> tuple[Entity, ...]:
+    """What people mean by a class word where nothing is exactly that."""
+    others = {"curtain": "blind", "blind": "curtain", "heater": "heating"}
+    if name not in others:
+        return ()
+    return tuple(one for one in members(world, others[name]) if fits(one))
+
+
+def _sounds(level: Entity) -> bool:
+    words = " ".join(level.names).casefold()
+    return any(one in words for one in ("media", "music", "媒体", "音乐"))
+
+
+def _shows(player: Entity) -> bool:
+    words = " ".join(player.names).casefold()
+    return any(one in words for one in _SCREENS)
