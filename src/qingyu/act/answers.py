@@ -107,6 +107,7 @@ def schedule_json(one: Schedule) -> dict[str, Any]:
         "moment": one.moment,
         "at": one.at.isoformat(),
         "days": one.days,
+        "rings": bool(one.rings),
         "calls": [call.as_json() for call in one.calls],
         "status": one.status,
     }

@@ -25,7 +25,7 @@ from qingyu.act.calls import Call, Verdict
 from qingyu.act.carrying import Carrier
 from qingyu.act.devices import Devices
 from qingyu.act.dialogue import Choice, Confirm, Dialogue
-from qingyu.act.facts import Dropped, Fact, Note, Said
+from qingyu.act.facts import Dropped, Fact, Note, Rang, Said
 from qingyu.act.fast.short_words import after_no, begins_as_order, chosen, decision
 from qingyu.act.forms.context import context_line
 from qingyu.act.hearing import Heard, Hearing, Skill
@@ -34,6 +34,7 @@ from qingyu.act.records.journal import Entry, Journal, Who
 from qingyu.act.records.memory import LONGEST, Memory
 from qingyu.act.records.schedules import Schedule, Schedules
 from qingyu.act.replies.reply import reply
+from qingyu.act.ringing import RINGING, follow, removals, rung_entry
 from qingyu.act.state import State
 from qingyu.act.talk import Chat
 from qingyu.act.turn import Records, Turn
@@ -325,6 +326,9 @@ class Assistant:
     def _answer(self, turn: Turn, heard: Heard, dialogue: Dialogue, begun: float) -> Answer:
         if turn.taught:
             self._learn_names()
+        if {one.call.entity.partition(".")[0] for one in turn.steps} & set(RINGING):
+            follow(self.schedules, self._world, self.state(), self._clock(), text=turn.text)
+            self._wake.set()
         if turn.planned:
             self._wake.set()
         pending = dialogue.pending()
@@ -376,6 +380,9 @@ class Assistant:
 
         def carry_out(schedule: Schedule) -> str:
             moment = now or self._clock()
+            calls = schedule.calls
+            if schedule.rings:
+                calls = removals(schedule, self.schedules, self._world, self.state())
             entered = self.journal.turn(who="schedule", text=schedule.text, at=moment)
             seen = self._stops
             results: list[Step | Verdict] = [
@@ -385,7 +392,7 @@ class Assistant:
                     confirmed=schedule.confirmed,
                     halted=lambda: self._stops != seen,
                 )
-                for call in schedule.calls
+                for call in calls
             ]
             one = self._fired(schedule, results, moment)
             fired.append(one)
@@ -395,7 +402,10 @@ class Assistant:
             return one.text
 
         with self._lock:
-            self.schedules.fire(now or self._clock(), carry_out)
+            moment = now or self._clock()
+            follow(self.schedules, self._world, self.state(), moment)
+            if self.schedules.fire(moment, carry_out):
+                follow(self.schedules, self._world, self.state(), moment)
         for one in fired:
             for listener in tuple(self._listeners):
                 try:
@@ -412,6 +422,8 @@ class Assistant:
             Dropped((one.call,)) if isinstance(one, Verdict) and one.outcome == "risky" else one
             for one in results
         ]
+        if schedule.rings:
+            facts = [Rang(*rung_entry(schedule))]
         return Fired(
             schedule=schedule,
             text=reply(facts, self._world, self.state(), language, now=now),

@@ -14,6 +14,7 @@ from qingyu.act.records.memory import Memorized
 from qingyu.act.records.schedules import Schedule
 from qingyu.act.records.undo import Left
 from qingyu.act.understood import Absent, Agenda, Clock, Question, Unable
+from qingyu.act.world import Record
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,14 @@ class Undone:
     steps: tuple[Step, ...]
     left: tuple[Left, ...] = ()
     cancelled: int = 0
+
+
+@dataclass(frozen=True)
+class Rang:
+    """The time of an entry came. id: of the timer, alarm, reminder or calendar it is in."""
+
+    id: str
+    entry: Record
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,6 @@ class Said:
 
 
 Fact = (
-    Step | Verdict | Planned | Sure | Asked | Dropped | Undone | Learned | Note | Said
+    Step | Verdict | Planned | Sure | Asked | Dropped | Undone | Rang | Learned | Note | Said
     | Question | Agenda | Absent | Unable | Clock
 )  # fmt: skip

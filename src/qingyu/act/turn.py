@@ -87,7 +87,7 @@ class Turn:
         halted: Callable[[], bool],
     ) -> None:
         self._records, self._dialogue = records, dialogue
-        self._text, self._who, self._now, self._halted = text, who, now, halted
+        self.text, self._who, self._now, self._halted = text, who, now, halted
         self._entered: Entered | None = None
         self.facts: list[Fact] = []
         self.verdicts: list[Verdict] = []
@@ -223,7 +223,7 @@ class Turn:
                 calls,
                 said=self._now,
                 sun=records.world.sun,
-                text=self._text,
+                text=self.text,
                 turn=self._enter().id,
                 days=order.days,
                 confirmed=confirmed,
@@ -265,7 +265,7 @@ class Turn:
             because = tuple(id for one in foreseen for id in one.because)
             self.facts.append(Sure(plan.calls, because, undo=True))
             return
-        entered = records.journal.turn(who="undo", text=self._text, at=self._now)
+        entered = records.journal.turn(who="undo", text=self.text, at=self._now)
         for call in plan.calls:
             result = self._carry_out(lambda: entered, call, agreed is not None)
             if isinstance(result, Step):
@@ -373,5 +373,5 @@ class Turn:
     def _enter(self) -> Entered:
         """This turn in the journal, once there is something to write."""
         if self._entered is None:
-            self._entered = self._records.journal.turn(who=self._who, text=self._text, at=self._now)
+            self._entered = self._records.journal.turn(who=self._who, text=self.text, at=self._now)
         return self._entered

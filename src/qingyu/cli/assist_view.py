@@ -89,9 +89,9 @@ def call_words(call: Call) -> str:
 
 
 def fired_lines(fired: Fired, world: World) -> list[str]:
-    lead = pick("planned", "定时")
+    lead = "\a⏰" if fired.schedule.rings else f"({pick('planned', '定时')}: {fired.schedule.text})"
     return [
-        f"({lead}: {fired.schedule.text}) {fired.text}",
+        f"{lead} {fired.text}",
         *change_lines(fired.steps, world),
     ]
 

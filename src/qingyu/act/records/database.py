@@ -85,6 +85,8 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE schedules ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 1",
         "CREATE INDEX schedules_of_turn ON schedules (turn)",
     ),
+    # rings: which entry of a timer, an alarm, a reminder or a calendar it is for.
+    ("ALTER TABLE schedules ADD COLUMN rings TEXT NOT NULL DEFAULT ''",),
 )
 """The statements that lead from each version of the file to the next; never changed, only added."""
 

@@ -46,7 +46,8 @@ class Schedule:
     """moment: as it was said, "+600" or "sunset". at: when that is, local time. status "unclear":
     it may have happened, the process was ended in the middle. turn: of the journal, if known.
     days: on which it comes again, "once" for never; as soon as it is claimed or missed, another
-    one waits for the next of them. confirmed: the person said yes to what is risky in it."""
+    one waits for the next of them. confirmed: the person said yes to what is risky in it. rings: of
+    a list's entry that rings then, and has no calls (`qingyu.act.ringing`)."""
 
     id: int
     said: datetime
@@ -59,6 +60,7 @@ class Schedule:
     turn: int | None = None
     days: str = "once"
     confirmed: bool = False
+    rings: str = ""
 
     def late(self, now: datetime) -> timedelta:
         """How long after its moment it is."""
@@ -84,6 +86,7 @@ class Schedules:
         turn: int | None = None,
         days: str = "once",
         confirmed: bool = False,
+        rings: str = "",
     ) -> Schedule:
         """A schedule for some calls, on the disk when this returns. said: local time. days: it
         comes again at that time on "daily", "weekdays", "mon,fri" ... confirmed: the person said
@@ -92,7 +95,7 @@ class Schedules:
         Raises InvalidRequestError for a moment that has passed, or one by the sun without `sun`;
         for days that are none; and where 1000 wait already.
         """
-        assert calls
+        assert calls or rings
         at = _first(days, _moment(when, said, sun))
         while days != "once" and at.timestamp() < said.timestamp():
             at = _first(days, at + _DAY)
@@ -115,11 +118,11 @@ class Schedules:
                 )
             row = transaction.execute(
                 "INSERT INTO schedules"
-                " (turn, said, text, moment, at, due, calls, days, confirmed, status)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+                " (turn, said, text, moment, at, due, calls, days, confirmed, rings, status)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
                 (
                     *(turn, _written(said), text, str(when), _written(at), at.timestamp()),
-                    *(packed, days, confirmed),
+                    *(packed, days, confirmed, rings),
                 ),
             )
             _forget_old(transaction)
@@ -136,8 +139,21 @@ class Schedules:
         return found[0]
 
     def list(self) -> tuple[Schedule, ...]:
-        """Those that wait, the next one first."""
-        return self._rows("WHERE status = 'pending' ORDER BY due, id")
+        """Those that wait, the next one first; not what only rings."""
+        return self._rows("WHERE status = 'pending' AND rings = '' ORDER BY due, id")
+
+    def rings(self) -> dict[str, Schedule]:
+        """What rings, or has rung and is still on its list, by `Schedule.rings`."""
+        return {one.rings: one for one in self._rows("WHERE rings != '' ORDER BY id")}
+
+    def forget_ring(self, rings: str) -> None:
+        """The entry is gone from its list: it rings no more, and one like it will anew."""
+        with self._database.write() as transaction:
+            transaction.execute(
+                "UPDATE schedules SET status = 'cancelled' WHERE status = 'pending' AND rings = ?",
+                [rings],
+            )
+            transaction.execute("UPDATE schedules SET rings = '' WHERE rings = ?", [rings])
 
     def next_due(self) -> datetime | None:
         """When to look again; None where nothing waits."""
@@ -280,11 +296,13 @@ def _wait_again(transaction: sqlite3.Connection, row: sqlite3.Row, earliest: flo
         if at.timestamp() >= earliest:
             break
     transaction.execute(
-        "INSERT INTO schedules (turn, said, text, moment, at, due, calls, days, confirmed, status)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+        "INSERT INTO schedules"
+        " (turn, said, text, moment, at, due, calls, days, confirmed, rings, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
         (
             *(row["turn"], row["said"], row["text"], row["moment"]),
             *(_written(at), at.timestamp(), row["calls"], row["days"], row["confirmed"]),
+            row["rings"],
         ),
     )
     _forget_old(transaction)
@@ -345,6 +363,7 @@ def _schedule(path: Path, row: sqlite3.Row) -> Schedule:
             turn=row["turn"],
             days=row["days"],
             confirmed=bool(row["confirmed"]),
+            rings=row["rings"],
         )
     except (AttributeError, TypeError, ValueError, QingyuError):
         raise corrupt(path, f"schedule {row['id']}") from None

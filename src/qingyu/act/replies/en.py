@@ -18,6 +18,7 @@ from qingyu.act.understood import Absent, Unable
 from qingyu.act.values import is_number
 from qingyu.act.vocabulary import DOMAINS
 from qingyu.act.when import parse_when
+from qingyu.act.world import Record
 
 CLASSES = {
     "ac": "air conditioner", "media": "media player", "water_heater": "water heater",
@@ -167,6 +168,11 @@ class RepliesEn(QuestionsEn, OrdersEn):
         if 0 < days < 7:
             return f"on {at:%A} at {at:%H:%M}"
         return f"on {at.day} {at:%B} at {at:%H:%M}"
+
+    def rang(self, id: str, entry: Record) -> str:
+        lead = {"timer": "Time is up", "alarm": "Alarm", "reminder": "Reminder", "calendar": "Now"}
+        words = entry.get("text") or entry.get("title") or self.entry(entry)
+        return f"{lead[id.partition('.')[0]]}: {words}."
 
     def sure(self, fact: Sure) -> str:
         orders = self.listed([self.phrase(group) for group in alike(fact.calls)])

@@ -23,6 +23,7 @@ from qingyu.act.facts import (
     Learned,
     Note,
     Planned,
+    Rang,
     Said,
     Sure,
     Undone,
@@ -34,7 +35,7 @@ from qingyu.act.replies.wording import alike
 from qingyu.act.replies.zh import RepliesZh
 from qingyu.act.state import State
 from qingyu.act.understood import Absent, Agenda, Clock, Question, Unable
-from qingyu.act.world import World
+from qingyu.act.world import Record, World
 
 
 class Replies(Protocol):
@@ -49,6 +50,7 @@ class Replies(Protocol):
     def asked(self, candidates: Sequence[str]) -> str: ...
     def dropped(self, calls: Sequence[Call]) -> str: ...
     def undone(self, fact: Undone, state: State) -> str: ...
+    def rang(self, id: str, entry: Record) -> str: ...
     def learned(self, what: Memorized, *, forgotten: bool) -> str: ...
     def note(self, what: str) -> str: ...
     def told(self, question: Question, state: State) -> str: ...
@@ -132,6 +134,8 @@ def _sentence(fact: Fact, words: Replies, state: State, now: datetime) -> str:
             return words.dropped(fact.calls)
         case Undone():
             return words.undone(fact, state)
+        case Rang():
+            return words.rang(fact.id, fact.entry)
         case Learned():
             return words.learned(fact.what, forgotten=fact.forgotten)
         case Note():

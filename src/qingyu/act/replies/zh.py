@@ -18,6 +18,7 @@ from qingyu.act.understood import Absent, Unable
 from qingyu.act.values import is_number
 from qingyu.act.vocabulary import DOMAINS
 from qingyu.act.when import parse_when
+from qingyu.act.world import Record
 
 CLASSES = {
     "light": "灯", "switch": "开关", "appliance": "电器", "curtain": "窗帘", "blind": "百叶帘",
@@ -159,6 +160,11 @@ class RepliesZh(QuestionsZh, OrdersZh):
             return f"{near[days]}{at:%H:%M}"
         week = f"周{_WEEK[at.weekday()]}"
         return f"{week if 0 < days < 7 else f'{at.month}月{at.day}日'}{at:%H:%M}"
+
+    def rang(self, id: str, entry: Record) -> str:
+        lead = {"timer": "计时结束", "alarm": "闹钟响了", "reminder": "提醒", "calendar": "日程"}
+        words = entry.get("text") or entry.get("title") or self.entry(entry)
+        return f"{lead[id.partition('.')[0]]}：{words}。"
 
     def sure(self, fact: Sure) -> str:
         orders = "，并".join(self.phrase(group) for group in alike(fact.calls))

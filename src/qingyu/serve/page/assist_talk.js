@@ -105,7 +105,10 @@ export class Talk {
       node.append(make("div", { class: "note bad" }, icon("warning"), make("p", {}, error)));
       return node;
     }
-    if (turn.fired) node.append(make("p", { class: "lead" }, icon("clock"), say("firedLead", { text: turn.fired.schedule.text })));
+    if (turn.fired) {
+      const { rings, text } = turn.fired.schedule;
+      node.append(make("p", { class: "lead" }, icon("clock"), rings ? say("rings") : say("firedLead", { text })));
+    }
     const lang = (answer.language ?? language()) === "zh" ? "zh-CN" : "en";
     node.append(make("p", { class: "reply", lang }, answer.text));
     const changes = answer.steps.flatMap((step) => step.changes);

@@ -49,6 +49,7 @@ addWords({
   step_failed: ["failed", "失败"],
   step_no_answer: ["the device did not answer", "设备没有回应"],
   plannedFor: ["Planned: {text}", "定时：{text}"],
+  rings: ["It is time", "时间到了"],
   firedLead: ["Planned before: {text}", "定时任务：{text}"],
   overtaken: ["Something else was said meanwhile; nothing was done.", "期间又说了别的话；没有执行。"],
   news_missed: ["Missed at {at}: {text}", "错过了 {at} 的：{text}"],
