@@ -106,7 +106,7 @@ def test_newer(path: Path, chinese: None) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(RecordsError, match="的格式为 99，此版本最高支持 3；请升级"):
+    with pytest.raises(RecordsError, match="的格式为 99，此版本最高支持 4；请升级"):
         Database(path)
 
 

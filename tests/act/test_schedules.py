@@ -323,6 +323,7 @@ def test_a_database_of_the_first_version_goes_on(records: Database) -> None:
     with records.write() as transaction:
         transaction.execute("DROP INDEX schedules_of_turn")
         transaction.execute("ALTER TABLE schedules DROP COLUMN confirmed")
+        transaction.execute("ALTER TABLE schedules DROP COLUMN rings")
         transaction.execute("ALTER TABLE schedules DROP COLUMN days")
         transaction.execute("PRAGMA user_version = 1")
     with Database(records.path) as upgraded:

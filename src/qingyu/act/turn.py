@@ -30,6 +30,7 @@ from qingyu.act.facts import (
     Sure,
     Undone,
 )  # fmt: skip
+from qingyu.act.liking import as_liked
 from qingyu.act.marks.words import CLASS_WORDS
 from qingyu.act.records.journal import Journal, Who
 from qingyu.act.records.journal import Turn as Entered
@@ -108,7 +109,11 @@ class Turn:
             known = routine[0].calls or calls or self._dialogue.focus.calls
             self._learn_routine(routine[0], known)
             return
-        parts = self._after_stops(parts)
+        world, state = self._records.world, self._records.carrier.devices.state()
+        parts = tuple(
+            as_liked(one, world, state, self._records.memory) if isinstance(one, Do) else one
+            for one in self._after_stops(parts)
+        )
         orders = [one for one in parts if isinstance(one, Do)]
         held = () if confirmed else self._held(orders)
         unclear = [one for one in parts if isinstance(one, Which)]

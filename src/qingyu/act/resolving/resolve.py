@@ -43,6 +43,7 @@ from qingyu.act.forms.terms import (
 )
 from qingyu.act.forms.words import ROBOT
 from qingyu.act.marks.mark import Marked
+from qingyu.act.resolving.parameters import PARAMETERS
 from qingyu.act.resolving.pick import picked
 from qingyu.act.resolving.questions import asked
 from qingyu.act.resolving.services import (
@@ -403,4 +404,7 @@ def _taught(situation: Situation, form: Taught) -> Understood:
     value = mark.value if mark is not None else str(form.value)
     if not isinstance(value, str | int | float):
         return ()
-    return (Teach("prefer", key=form.key, value=value, about=situation.focus.ids[:1]),)
+    about = tuple(
+        id for id in situation.focus.ids[:1] if form.key in PARAMETERS.get(id.partition(".")[0], {})
+    )
+    return (Teach("prefer", key=form.key, value=value, about=about),)

@@ -22,7 +22,7 @@ from qingyu.act.world import Entity, Scalar
 
 Pairs = tuple[tuple[str, Value], ...]
 _SHARES = {"low": 20, "medium": 50, "high": 80}
-_WHITES = {"low": 6000, "medium": 4000, "high": 2700, "white": 5000}
+WHITES = {"low": 6000, "medium": 4000, "high": 2700, "white": 5000}
 """Kelvin; high is warm."""
 _FANS = ("low", "medium", "high")
 
@@ -148,7 +148,7 @@ def _number(
         return tidy(said)
     if key == "color_temperature":
         said = {"max": low, "min": high, "half": (low + high) / 2}.get(str(said), said)
-        said = _WHITES.get(str(said), said)
+        said = WHITES.get(str(said), said)
         return tidy(min(max(said, low), high)) if isinstance(said, int | float) else None
     now = situation.state.get(entity.id, key)
     if said in ("double", "halve"):
