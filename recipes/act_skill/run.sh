@@ -7,7 +7,7 @@ step() { echo "== $(( ($(date +%s) - started) / 60 )) min: $*"; "$@"; }
 
 [ -e train.jsonl ] || step python lines.py --lines 600000
 [ -e tokenizer/tokenizer.json ] || step qingyu data tokenizer data.toml --vocab-size 4096 --out tokenizer
-step qingyu data build data.toml --out shards
+[ -e shards/index.json ] || step qingyu data build data.toml --out shards
 [ -e runs/scratch/checkpoints/last ] && resume=--resume || resume=
 step qingyu train scratch.toml $resume
 rm -f skill.gguf
