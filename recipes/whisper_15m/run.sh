@@ -7,8 +7,8 @@ step() { echo "== $(( ($(date +%s) - started) / 60 )) min: $*"; "$@"; }
 
 step python talks.py
 [ -e tokenizer/tokenizer.json ] || step qingyu data tokenizer data.toml --vocab-size 12288 --out tokenizer --fetch
-step qingyu data build data.toml --out shards --fetch
-step qingyu data build talks.toml --out talks
+[ -e shards/index.json ] || step qingyu data build data.toml --out shards --fetch
+[ -e talks/index.json ] || step qingyu data build talks.toml --out talks
 [ -e runs/text/checkpoints/last ] && resume=--resume || resume=
 step qingyu train train.toml $resume
 [ -e runs/talks/checkpoints/last ] && resume=--resume || resume=
