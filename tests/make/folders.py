@@ -173,4 +173,5 @@ def engine_logits(path: Path, tokens: list[int]) -> Any:
         for name in config.tensors:
             info = gguf.tensors[name]
             builder.add(name, info.type, info.shape, np.frombuffer(gguf.data(name), np.uint8))
+            gguf.release(name)
     return run(builder.build(), tokens, activation_bits=16)

@@ -35,6 +35,7 @@ from qingyu.models.ggml_types import GGMLType
 from qingyu.models.gguf import GGUFFile
 from qingyu.models.store import model_hash
 from qingyu.models.tokenizer import Tokenizer
+from tests.make.big_network import drawn_network, layer_by_layer
 from tests.make.folders import engine_logits, torch_logits, write_run, write_state
 
 SMALL = DecoderConfig(
@@ -71,6 +72,20 @@ def test_logits_are_torch_s(name: str, positions: int, tmp_path: Path) -> None:
     ours = engine_logits(path, tokens)
     path.unlink()
     assert same_logits(ours, theirs) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["15m", pytest.param("6b", marks=pytest.mark.slow)])
+def test_logits_of_what_is_drawn_as_it_is_written(name: str, tmp_path: Path) -> None:
+    """6.4 billion float32 weights are 26 GB: these are such as F16 has exactly, 13 GB, and torch
+    computes one layer after the other."""
+    config, path = find(name), tmp_path / "model.gguf"
+    network = drawn_network(config)
+    tokens = np.random.default_rng(0).integers(0, config.vocab_size, 16).tolist()
+    exported = export_network(network, path, "f16", threads=2)
+    assert exported.parameters == config.num_parameters
+    ours = engine_logits(path, tokens)
+    path.unlink()
+    assert same_logits(ours, layer_by_layer(network, config, tokens)) < 1e-3
 
 
 @pytest.mark.parametrize("name", FAMILY)
