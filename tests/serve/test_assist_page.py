@@ -202,6 +202,15 @@ def test_what_is_planned_is_shown_cancelled_and_told_when_it_fires(
         expect(visit.last).to_contain_text("Planned before: 十分钟后打开圆顶灯")
 
 
+def test_a_timer_rings_and_is_gone_from_its_list(tmp_path: Path, browser: Browser) -> None:
+    with assisting(tmp_path, "amei_phone") as house, visiting(browser, house) as visit:
+        visit.ask("Set a timer for five minutes")
+        expect(visit.last).to_contain_text("start a timer of 5 minutes")
+        house.assistant.tick(datetime.datetime.now() + datetime.timedelta(minutes=5, seconds=2))
+        expect(visit.last).to_contain_text("It is time")
+        expect(visit.last).to_contain_text("Time is up: 5 minutes.")
+
+
 @pytest.mark.parametrize(
     ("world", "card", "device"),
     [

@@ -136,13 +136,15 @@ class StepObject(BaseModel):
 
 
 class ScheduleObject(BaseModel):
-    """moment: as it was said, "+600" or "sunset". at: local time. words: of each call."""
+    """moment: as it was said, "+600" or "sunset". at: local time. rings: it is of a timer, an
+    alarm, a reminder or an event, and tells so. words: of each call."""
 
     id: int
     text: str
     moment: str
     at: str
     days: str
+    rings: bool
     calls: list[CallObject]
     status: Literal["pending", "claimed", "done", "failed", "unclear", "missed", "cancelled"]
     detail: str
