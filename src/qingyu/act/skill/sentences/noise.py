@@ -52,11 +52,11 @@ class Noise:
         how = chance.random()
         if asks and not ends_in_quote and chance.random() < 0.3:
             out.append(Piece("？" if self.language == "zh" else "?"))
-        if how < 0.4:  # typed with care
+        if how < 0.5:  # typed with care
             if not ends_in_quote and not asks and chance.random() < 0.12:
                 out.append(Piece("。" if self.language == "zh" else "."))
             return self._called(out, chance, 0.04)
-        spoken = how > 0.62
+        spoken = how > 0.68
         if self.slips and chance.random() < 0.06:
             out = self._slip(out, household, chance)
         if not ends_in_quote and self.behind and chance.random() < 0.12:
@@ -64,7 +64,7 @@ class Noise:
         if self.before and chance.random() < (0.25 if spoken else 0.1):
             out.insert(0, Piece(self._glued(chance.choice(self.before), before=True)))
         out = self._called(out, chance, 0.05)
-        if how > 0.8:
+        if how > 0.85:
             self._misheard(out, chance)
             out = self._stumbled(out, chance)
         if spoken or chance.random() < 0.5:
