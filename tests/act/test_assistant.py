@@ -231,3 +231,13 @@ def test_a_text_that_is_no_sentence(start: Start) -> None:
     assert talk("停" * 100_000).text == "这句话太长了，请说短一些。"
     talk("是")
     assert talk.changed == {}
+
+
+def test_what_was_spoken_of_is_meant_for_a_while(start: Start) -> None:
+    talk = start(forms={"再亮一点": "more it brightness"})
+    talk.devices.change("light.den_reading", state="on", brightness=40)
+    talk("打开圆顶灯", "打开看书灯")
+    talk.later(minutes=14)
+    assert [one.call.entity for one in talk("再亮一点").steps] == ["light.den_reading"]
+    talk.later(minutes=16)
+    assert len(talk("再亮一点").steps) == 2, "whatever is on where the person is"

@@ -219,3 +219,20 @@ def test_nothing_wrong_is_done_on_the_dev_split(capsys: pytest.CaptureFixture[st
 def test_calls_name_what_exists() -> None:
     answer = understood(TERRACE, "打开篱笆灯")
     assert answer == Calls((Call("turn_on", "light.patio", {}),))
+
+
+def test_a_name_with_its_article_is_no_order() -> None:
+    fast = fast_path(TERRACE)
+    state = initial(fast.world)
+    lamp = next(one for one in fast.world.select(domain="light") if one.name("en").isascii())
+    assert fast.understand(f"turn off the {lamp.name('en')}", state) is not None
+    assert fast.understand(f"the {lamp.name('en')}", state) is None
+    assert fast.understand(f"lock everything and the {lamp.name('en')}", state) is None
+
+
+def test_the_player_that_was_spoken_of() -> None:
+    fast = fast_path(TERRACE)
+    state = initial(fast.world)
+    for one in fast.world.select(domain="media_player"):
+        found = fast.understand("pause", state, focus=(one.id,))
+        assert found == Calls((Call("pause", one.id),))

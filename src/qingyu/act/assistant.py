@@ -160,6 +160,7 @@ class Assistant:
 
     def _say(self, text: str, speaker: str, language: Language | None, begun: float) -> Answer:
         dialogue, now = self._dialogue(speaker), self._clock()
+        dialogue.begin_turn(now)
         dialogue.language = language or self._hearing.language_of(text, dialogue.language)
         if not text:
             return self._note("quiet", dialogue, begun)

@@ -1,7 +1,7 @@
 """What is kept of a conversation from one turn to the next: what it was about, what waits.
 
 A question back waits for the next turn only, and no longer than `PATIENCE`: a yes to a question
-that was asked two hours ago must not open the door.
+that was asked two hours ago must not open the door. What was spoken of is "it" for `REMEMBERED`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from qingyu.act.calls import Call
 from qingyu.act.understood import Do, Focus, Understood, Which
 
 PATIENCE = timedelta(minutes=2)
+REMEMBERED = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,20 @@ class Choice:
 
 @dataclass
 class Dialogue:
-    """context: the turn before, for the skill model. turns: answers so far."""
+    """context: the turn before, for the skill model. turns: answers so far. spoken: when."""
 
     language: Language = "en"
     focus: Focus = field(default_factory=Focus)
     context: str = ""
     waiting: Confirm | Choice | None = None
     turns: int = 0
+    spoken: datetime | None = None
+
+    def begin_turn(self, now: datetime) -> None:
+        """Forget what was spoken of too long ago."""
+        if self.spoken is not None and not timedelta(0) <= now - self.spoken <= REMEMBERED:
+            self.focus, self.context = Focus(), ""
+        self.spoken = now
 
     def take_waiting(self, now: datetime) -> Confirm | Choice | None:
         """What waits, which does so no more."""

@@ -146,7 +146,9 @@ class Hearing:
             rest = taught.order and self.fast(taught.order, state, speaker, now)
             if not taught.order or rest:
                 return Heard((taught.teach, *(rest or ())), "rule")
-        quick = self.fast(text, state, speaker, now) or self._pointed(text, state, speaker, focus)
+        quick = self.fast(text, state, speaker, now, focus) or self._pointed(
+            text, state, speaker, focus
+        )
         if quick:
             return Heard(quick, "fast")
         if self._skill is not None:
@@ -161,9 +163,12 @@ class Hearing:
         spread = self._spread(text, state)
         return Heard((spread,), "fast") if spread else Heard((), "none")
 
-    def fast(self, text: str, state: State, speaker: str, now: datetime) -> Understood:
+    def fast(
+        self, text: str, state: State, speaker: str, now: datetime, focus: Focus | None = None
+    ) -> Understood:
         """What the templates make of it, () for nothing; also of an order with one time in it."""
-        found = self._fast.understand(text, state, speaker=speaker)
+        ids = focus.ids if focus is not None else ()
+        found = self._fast.understand(text, state, speaker=speaker, focus=ids)
         if found is not None:
             return _understood(found)
         times = [one for one in find_times(text, now, self.world.sun) if one.when]
@@ -172,7 +177,7 @@ class Hearing:
         rest = text
         for start, end in reversed(times[0].spans):
             rest = _AT.sub("", rest[:start]) + rest[end:]
-        found = self._fast.understand(_LOOSE.sub("", rest), state, speaker=speaker)
+        found = self._fast.understand(_LOOSE.sub("", rest), state, speaker=speaker, focus=ids)
         if isinstance(found, Calls) and not _keeps_times(found):
             return (Do(found.calls, times[0].when, times[0].days),)
         return ()

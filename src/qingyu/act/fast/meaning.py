@@ -8,6 +8,7 @@ None where the devices are not clear or cannot be meant.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qingyu.act.calls import Call
@@ -52,10 +53,11 @@ _SET_INTENTS = ("Set", "Level", "Color", "Mode", "Option", "Adjust", "ChargeLimi
 
 
 class Meaning:
-    """How a household, its present state and the speaker's area give words a meaning."""
+    """How a household, its present state, the speaker's area and what was spoken of (focus: ids)
+    give words a meaning."""
 
-    def __init__(self, world: World, state: State, speaker: str) -> None:
-        self.world, self.state, self.speaker = world, state, speaker
+    def __init__(self, world: World, state: State, speaker: str, focus: Sequence[str] = ()) -> None:
+        self.world, self.state, self.speaker, self.focus = world, state, speaker, focus
 
     def of(self, intent: str, said: Said) -> Answer | None:
         if intent == "Ask":
@@ -81,6 +83,9 @@ class Meaning:
 
     def _only(self, domain: str) -> Entity | None:
         some = self.world.select(domain=domain) if domain else ()
+        spoken_of = [one for one in some if one.id in self.focus]
+        if len(spoken_of) == 1:
+            return spoken_of[0]
         here = [one for one in some if self.speaker and one.area == self.speaker]
         if len(here) == 1:
             return here[0]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
@@ -37,6 +38,7 @@ from qingyu.errors import DataError
 __all__ = ["Calls", "FastPath", "Question"]
 Reading = tuple[tuple[int, int], Answer | None]
 """How good it is (the more letters are names and the fewer any words, the better), its meaning."""
+_ARTICLE = re.compile(r"^(?:the|my|our|an?) ", re.IGNORECASE)
 _THEN = re.compile(r"然后|\bthen\b")
 
 
@@ -62,50 +64,53 @@ class FastPath:
             own_intents(language)
             home_intents(language)
 
-    def understand(self, text: str, state: State, *, speaker: str = "") -> Answer | None:
+    def understand(
+        self, text: str, state: State, *, speaker: str = "", focus: Sequence[str] = ()
+    ) -> Answer | None:
         """What a sentence asks for: calls (the guard's to check), a question about a state, or
-        None. speaker: id of the area where the person is, "" if unknown."""
+        None. speaker: id of the area where the person is, "" if unknown. focus: ids of what the
+        turn before was about: "next song" is for the player that was spoken of."""
         parts = clauses(text)
+        meaning = Meaning(self.world, state, speaker, focus)
         if any(map(self._stopping.is_said, parts)):
-            return self._stop(parts, state, speaker)
-        found = self._clause(clean(text), state, speaker)
+            return self._stop(parts, meaning)
+        found = self._clause(clean(text), meaning)
         actions = {one.action for one in found.calls} if isinstance(found, Calls) else set()
         if found is not None and "send" in actions:
             return _dictated(found, text)
         # An item of a list may be any words, also those of a second order.
         if len(parts) > 1 and (found is None or actions & {"add", "remove"}):
-            return self._all(parts, state, speaker)
+            return self._all(parts, meaning)
         return found
 
-    def _stop(self, parts: list[str], state: State, speaker: str) -> Calls:
+    def _stop(self, parts: list[str], meaning: Meaning) -> Calls:
         """Every robot, at once; then what else was said, if all of it is clear."""
         stops = tuple(Call("stop", one.id) for one in self._stopping.robots)
         rest = [one for one in parts if not self._stopping.is_said(one)]
-        more = self._all(rest, state, speaker) if rest else None
+        more = self._all(rest, meaning) if rest else None
         return Calls(stops + (more.calls if more else ()))
 
-    def _all(self, parts: list[str], state: State, speaker: str) -> Calls | None:
+    def _all(self, parts: list[str], meaning: Meaning) -> Calls | None:
         """Several things in one sentence, or None where one of them is not clear."""
         calls: list[Call] = []
         for part in parts:
-            found = self._clause(part, state, speaker)
+            found = self._clause(part, meaning)
             if not isinstance(found, Calls):
                 return None
             calls += found.calls
         # Two orders for one device are a slip of the tongue or depend on each other.
         return Calls(tuple(calls)) if len({one.entity for one in calls}) == len(calls) else None
 
-    def _clause(self, text: str, state: State, speaker: str) -> Answer | None:
+    def _clause(self, text: str, meaning: Meaning) -> Answer | None:
         for language in ("zh", "en") if has_hanzi(text) else ("en",):
-            readings = self._readings(text, language, state, speaker)
+            readings = self._readings(text, language, meaning)
             if readings:
-                return self._best(readings, state)
+                return self._best(readings, meaning.state)
         return None
 
-    def _readings(self, text: str, language: str, state: State, speaker: str) -> list[Reading]:
+    def _readings(self, text: str, language: str, meaning: Meaning) -> list[Reading]:
         """Every way to read all of a text."""
         lists = self._slots.within(text)
-        meaning = Meaning(self.world, state, speaker)
         found = []
         for result in recognize_all(text, own_intents(language), lists, language=language):
             found.append((_rank(result), meaning.of(result.intent.name, _said(result))))
@@ -114,7 +119,8 @@ class FastPath:
         for result in recognize_all(text, home_intents(language), lists, language=language):
             domain = str((result.context or {}).get("domain", ""))
             ours = translated(result.intent.name, _said(result), domain)
-            if _rank(result)[0] < len(text.replace(" ", "")):  # a name alone is no order
+            # A name alone is no order.
+            if _rank(result)[0] < len(_ARTICLE.sub("", text).replace(" ", "")):
                 found.append((_rank(result), meaning.of(*ours) if ours else None))
         return found
 
