@@ -51,7 +51,7 @@ class Mention:
 
 @dataclass(frozen=True, kw_only=True)
 class SaidTurn:
-    """form: FORM.md with marks as <type:words>. mentions: in the order of the form's marks.
+    """form: docs/forms.md with marks as <type:words>. mentions: in the order of the form's marks.
     pending: "", "which" or "confirm", after this turn."""
 
     text: str

@@ -17,7 +17,7 @@ Kind = Literal["text", "device", "area", "contact", "option", "number", "class",
 
 @dataclass
 class Piece:
-    """kind: "text" is open to noise, "quote" never; the others are mentions. type: as in FORM.md;
+    """kind: "text" is open to noise, "quote" never; the others are mentions. type: of a mark;
     of a class word the class. ids: what is meant, where the marker can tell."""
 
     text: str
