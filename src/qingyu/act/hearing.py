@@ -23,6 +23,7 @@ from qingyu.act.fast.stop import Stopping
 from qingyu.act.forms.reader import Form
 from qingyu.act.marks.mark import Marked
 from qingyu.act.marks.marker import Marker
+from qingyu.act.resolving.missing import without_missing
 from qingyu.act.resolving.resolve import resolve
 from qingyu.act.spoken.spelling import clauses, has_hanzi, simplified
 from qingyu.act.spoken.times import Found, find_times
@@ -158,6 +159,7 @@ class Hearing:
                 parts = resolve(
                     form, marked, self.world, state, speaker=speaker, now=now, focus=focus
                 )
+                parts = without_missing(parts, marked, self.world, str(form))
                 return Heard(parts, "model", str(form))
             return Heard((), "none")
         spread = self._spread(text, state)

@@ -1,0 +1,135 @@
+"""Rooms and appliances that a sentence speaks of and the household has not: nothing is done then.
+
+    missing(marked, world, form)          # "attic" of "warm up the attic", where there is none
+    without_missing(parts, marked, world, form)
+
+A model may overlook a word that nobody has marked, and warm the room where the person is. So what
+it understood is held against the words that are left: only what is plainly a place or an appliance,
+and plainly spoken of as one, counts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from qingyu.act.marks.mark import Marked
+from qingyu.act.marks.text import narrow
+from qingyu.act.spoken.spelling import has_hanzi, simplified
+from qingyu.act.understood import Absent, Do, Part, Question, Understood, Which
+from qingyu.act.world import World
+
+_PLACES_EN = (
+    "attic|loft|basement|cellar|garage|carport|shed|greenhouse|conservatory|sunroom|balcony|porch"
+    "|patio|veranda|terrace|garden|backyard|front yard|courtyard|driveway|pool|pool house|sauna|gym"
+    "|library|music room|game room|games room|cinema room|home cinema|guest room|spare room"
+    "|guest bedroom|nursery|playroom|kids' room|utility room|laundry|laundry room|pantry|larder"
+    "|mud room|cloakroom|en suite|dressing room|closet|study|office|home office|workshop"
+    "|dining room|living room|lounge|kitchen|bathroom|toilet|bedroom|master bedroom|hall|hallway"
+    "|corridor|landing|staircase|entrance hall|foyer|conference room|meeting room|storeroom"
+    "|warehouse|barn|stable|reception"
+)
+_THINGS_EN = (
+    "lights?|lamps?|heating|heaters?|radiators?|fans?|curtains?|blinds?|shutters?|windows?|doors?"
+    "|ac|air con|aircon|air conditioning|tv|telly|speakers?|sockets?|plugs?|temperature|humidity"
+    "|lock|thermostat|humidifier"
+)
+_APPLIANCES_EN = (
+    "oven|microwave|dishwasher|washing machine|washer|tumble dryer|fridge|freezer|kettle|toaster"
+    "|air fryer|rice cooker|slow cooker|coffee machine|coffee maker|espresso machine|blender"
+    "|bread maker|projector|printer|sprinkler|sprinklers|doorbell|jacuzzi|hot tub|fish tank"
+    "|aquarium|treadmill|electric blanket|dehumidifier|air purifier|garage door|fireplace"
+)
+_PLACES_ZH = (
+    "阁楼|地下室|车库|书房|阳台|露台|天台|客房|主卧|次卧|客厅|卧室|厨房|浴室|卫生间|洗手间|厕所|餐厅"
+    "|饭厅|玄关|门厅|走廊|过道|花园|院子|后院|前院|庭院|储藏室|储物间|杂物间|衣帽间|儿童房|婴儿房"
+    "|保姆间|健身房|影音室|游戏室|琴房|画室|茶室|麻将室|洗衣房|酒窖|桑拿房|泳池|游泳池|办公室|会议室"
+    "|仓库|机房|前台|温室|凉亭|门廊|楼梯间|客卫|主卫|工作室"
+)
+_APPLIANCES_ZH = (
+    "烤箱|微波炉|洗碗机|洗衣机|烘干机|干衣机|冰箱|冰柜|电饭煲|电饭锅|咖啡机|空气炸锅|投影仪|投影机"
+    "|打印机|鱼缸|跑步机|按摩椅|电热毯|饮水机|热水壶|电水壶|豆浆机|面包机|烤面包机|破壁机|榨汁机"
+    "|除湿机|空气净化器|油烟机|消毒柜|电暖器|取暖器|壁炉|浴霸|门铃|洒水器|洗脚盆|足浴盆|电磁炉"
+)
+_WHICH_EN = "old|new|wine|upstairs|downstairs|back|front|side|little|big|small|other"
+_SPOKEN_EN = (
+    re.compile(
+        rf"\b(?:in|at|of|on|off|for|from|inside) (?:the |my |our )(?:{_WHICH_EN} )?"
+        rf"(?P<it>{_PLACES_EN})\b(?! (?:mode|scene))"
+    ),
+    re.compile(
+        rf"\b(?:heat|cool|warm|light|brighten|darken|air|vacuum|hoover|clean|ventilate|open|close"
+        rf"|lock|unlock)(?: up| out| down)? (?:the |my |our )(?:{_WHICH_EN} )?"
+        rf"(?P<it>{_PLACES_EN})\b"
+    ),
+    re.compile(rf"\b(?P<it>{_PLACES_EN})(?:'s)? (?:{_THINGS_EN})\b"),
+    re.compile(rf"\b(?P<it>{_APPLIANCES_EN})\b"),
+)
+_SPOKEN_ZH = (
+    re.compile(rf"(?<![去到从出回离上进往])(?P<it>{_PLACES_ZH})"),
+    re.compile(rf"(?P<it>{_APPLIANCES_ZH})"),
+)
+_ANYWHERE = frozenset({
+    "robot", "navigator", "dialer", "messenger", "app", "todo", "timer", "alarm", "reminder",
+    "calendar", "charger", "level", "select", "seat", "scene",
+})  # fmt: skip
+"""Domains of which nobody says in which room they are."""
+_QUOTED = re.compile(r'"([^"]*)"')
+_APPLIANCE = re.compile(rf"(?:{_APPLIANCES_EN}|{_APPLIANCES_ZH})")
+
+
+def missing(marked: Marked, world: World, form: str = "") -> str:
+    """The first such word of a sentence that no mark covers; "" where there is none. form: what
+    it quotes is spoken of, not looked for."""
+    text = marked.text
+    for quote in _QUOTED.findall(form):
+        text = text.replace(quote, " ")
+    placed = any(mark.type in ("area", "floor") for mark in marked.marks)
+    for pattern in _SPOKEN_ZH if has_hanzi(text) else _SPOKEN_EN:
+        for found in pattern.finditer(text):
+            word = found["it"]
+            if placed and not _APPLIANCE.fullmatch(word):
+                continue
+            if not _is_known(word, world):
+                return word
+    return ""
+
+
+def without_missing(parts: Understood, marked: Marked, world: World, form: str) -> Understood:
+    """The parts, but in place of those for devices that were not named, that the household has no
+    such thing, if the sentence speaks of one."""
+    if not any(isinstance(part, Do | Question | Which) for part in parts):
+        return parts
+    word = missing(marked, world, form)
+    if not word:
+        return parts
+    named = {id for mark in marked.marks for id in mark.ids}
+    kept = [left for part in parts if (left := _named_alone(part, named)) is not None]
+    return (*kept, Absent(words=word))
+
+
+def _named_alone(part: Part, named: set[str]) -> Part | None:
+    """What is left of a part for the devices that were named; None for nothing."""
+
+    def fine(id: str) -> bool:
+        return id in named or id.partition(".")[0] in _ANYWHERE
+
+    match part:
+        case Do():
+            calls = tuple(call for call in part.calls if fine(call.entity))
+            return replace(part, calls=calls) if calls else None
+        case Question():
+            return part if all(map(fine, part.entities)) else None
+        case Which():
+            return part if part.kind not in ("entity", "area") else None
+    return part
+
+
+def _is_known(word: str, world: World) -> bool:
+    """Whether some name of the household has the word in it or is a part of it."""
+    for one in (*world.areas, *world.floors, *world.entities):
+        for name in one.names:
+            plain = narrow(simplified(name))
+            if word in plain or (len(plain) > 1 and plain in word):
+                return True
+    return False

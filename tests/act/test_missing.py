@@ -1,0 +1,69 @@
+"""What the household has not, and a model overlooked: nothing is done instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from qingyu.act.households import open_household
+from qingyu.act.marks.marker import Marker
+from qingyu.act.resolving.missing import missing
+from qingyu.act.state import initial
+from tests.act.talking import NOW, Start
+
+FLAT = open_household("attic_flat")
+MARKER = Marker(FLAT)
+
+
+def found(text: str, form: str = "") -> str:
+    return missing(MARKER.mark(text, initial(FLAT), NOW), FLAT, form)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("Warm up the basement", "basement"),
+        ("turn off the lights in the garage", "garage"),
+        ("garage lights off", "garage"),
+        ("preheat the oven", "oven"),
+        ("把车库的灯关掉", "车库"),
+        ("车库太暗了", "车库"),
+        ("烤箱预热", "烤箱"),
+        ("关掉洗碗机", "洗碗机"),
+    ],
+)
+def test_found(text: str, word: str) -> None:
+    assert found(text) == word
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("I'm going to the garage, turn off the lights", ""),
+        ("turn off everything", ""),
+        ("我去车库了，关灯", ""),
+        ("把灯都关掉", ""),
+        ("put oven gloves on the list", 'add todo "oven gloves"'),
+        ("提醒我洗碗机要修", 'add reminder "洗碗机要修"'),
+        ("movie night", ""),
+    ],
+)
+def test_not_found(text: str, form: str) -> None:
+    assert found(text, form) == ""
+
+
+@pytest.mark.parametrize("one", [*FLAT.areas, *FLAT.entities])
+def test_nothing_that_is_there(one: object) -> None:
+    for name in one.names:  # type: ignore[attr-defined]
+        assert found(f"turn off the lights in the {name}") == ""
+        assert found(f"把{name}的灯关掉") == ""
+
+
+def test_nothing_is_done_but_what_was_named(start: Start) -> None:
+    text = "打开圆顶灯，再把车库的灯打开"
+    talk = start(forms={text: "on <light>1 ; on light", "Warm up the basement": "wish cold"})
+    answer = talk(text)
+    assert {one.call.entity for one in answer.steps} == {"light.den_ceiling"}
+    assert "车库" in answer.text
+    before = talk.devices.state()
+    assert "basement" in talk("Warm up the basement").text
+    assert talk.devices.state() == before
