@@ -21,6 +21,7 @@ def found(text: str, form: str = "") -> str:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
+        ("Warm up the wine cellar", "cellar"),
         ("Warm up the basement", "basement"),
         ("turn off the lights in the garage", "garage"),
         ("garage lights off", "garage"),

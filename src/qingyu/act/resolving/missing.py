@@ -54,12 +54,12 @@ _APPLIANCES_ZH = (
 _WHICH_EN = "old|new|wine|upstairs|downstairs|back|front|side|little|big|small|other"
 _SPOKEN_EN = (
     re.compile(
-        rf"\b(?:in|at|of|on|off|for|from|inside) (?:the |my |our )(?:{_WHICH_EN} )?"
+        rf"\b(?:in|at|of|on|off|for|from|inside) (?:the |my |our )(?:(?:{_WHICH_EN}) )?"
         rf"(?P<it>{_PLACES_EN})\b(?! (?:mode|scene))"
     ),
     re.compile(
         rf"\b(?:heat|cool|warm|light|brighten|darken|air|vacuum|hoover|clean|ventilate|open|close"
-        rf"|lock|unlock)(?: up| out| down)? (?:the |my |our )(?:{_WHICH_EN} )?"
+        rf"|lock|unlock)(?: up| out| down)? (?:the |my |our )(?:(?:{_WHICH_EN}) )?"
         rf"(?P<it>{_PLACES_EN})\b"
     ),
     re.compile(rf"\b(?P<it>{_PLACES_EN})(?:'s)? (?:{_THINGS_EN})\b"),
