@@ -23,6 +23,7 @@ from qingyu.act.fast.stop import Stopping
 from qingyu.act.forms.reader import Form
 from qingyu.act.marks.mark import Marked
 from qingyu.act.marks.marker import Marker
+from qingyu.act.reminding import noted
 from qingyu.act.resolving.missing import without_missing
 from qingyu.act.resolving.resolve import resolve
 from qingyu.act.spoken.spelling import clauses, has_hanzi, simplified
@@ -147,6 +148,9 @@ class Hearing:
             rest = taught.order and self.fast(taught.order, state, speaker, now)
             if not taught.order or rest:
                 return Heard((taught.teach, *(rest or ())), "rule")
+        note = noted(text, self.world, now)
+        if note is not None:
+            return Heard((note,), "rule")
         quick = self.fast(text, state, speaker, now, focus) or self._pointed(
             text, state, speaker, focus
         )

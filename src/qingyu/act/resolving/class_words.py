@@ -27,6 +27,11 @@ _CEILING_FAN: Words = ("ceiling fan", "吊扇")
 _FLOOR_HEATING: Words = ("underfloor", "floor heating", "地暖")
 _RADIATOR: Words = ("radiator", "暖气片")
 _SOCKET: Words = ("socket", "outlet", "plug", "插座", "插排", "排插")
+_OUTSIDE: Words = (
+    "outside", "outdoor", "outdoors", "exterior", "external", "garden", "balcony", "yard",
+    "terrace", "patio", "porch", "室外", "户外", "屋外", "窗外", "车外", "外面", "外头", "花园",
+    "院子", "阳台", "露台",
+)  # fmt: skip
 _DESK: Words = ("desk", "table lamp", "reading", "台灯", "书桌灯", "阅读灯")
 _FLOOR: Words = ("floor lamp", "standing lamp", "落地灯")
 _BEDSIDE: Words = ("bedside", "床头灯")
@@ -62,6 +67,11 @@ def kind_said(text: str) -> str:
     """The one kind of a cover that a sentence has a word for, else ""."""
     said = [kind for kind, words in _KINDS.items() if _has(text, words)]
     return said[0] if len(said) == 1 else ""
+
+
+def outside(text: str) -> bool:
+    """Whether a sentence, or a name, is of what is outdoors."""
+    return _has(text, _OUTSIDE)
 
 
 def narrowed(name: str, some: Iterable[Entity], text: str) -> tuple[Entity, ...]:

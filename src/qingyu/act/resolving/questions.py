@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from qingyu.act.calls import RECORDS
 from qingyu.act.forms.terms import Ask, Scope, Who
+from qingyu.act.resolving.class_words import outside
 from qingyu.act.resolving.classes import members
 from qingyu.act.resolving.parameters import BARE
 from qingyu.act.resolving.situation import Situation
@@ -79,10 +80,21 @@ def _measuring(
             if there:
                 return there, None
         return (), Absent(thing=kind, places=areas)
+    if outside(situation.marked.text):
+        outdoors = tuple(one for one in some if outside(_called(situation, one)))
+        if outdoors:
+            return outdoors, None
     if scope.everywhere:
         return (some or also), None if some or also else Absent(thing=kind)
     found = situation.here(some) or situation.here(_rooms(also)) or some or also
     return found, None if found else Absent(thing=kind)
+
+
+def _called(situation: Situation, entity: Entity) -> str:
+    """All names of a device and of its area, in small letters."""
+    area = situation.world.area(entity.area)
+    names = (*entity.names, *(area.names if area is not None else ()))
+    return " | ".join(names).casefold()
 
 
 def _rooms(entities: Iterable[Entity]) -> tuple[Entity, ...]:

@@ -19,7 +19,7 @@ from qingyu.act.spoken.spelling import has_hanzi
 from qingyu.act.spoken.times import Found
 from qingyu.act.understood import Absent, Do, Unable, Understood, Which
 from qingyu.act.values import MOMENT, TIME, tidy
-from qingyu.act.when import When
+from qingyu.act.when import When, falls_on
 from qingyu.act.world import Entity, Record, Scalar, plain
 from qingyu.errors import InvalidRequestError
 
@@ -191,9 +191,14 @@ def _timed(situation: Situation, entity: Entity, found: Found) -> Matching:
         at = _due(situation, found.when)
         clocks = {at.strftime(TIME)} if at else set()
     if entity.domain == "alarm":
-        often = "" if found.days == "once" else found.days
+        often = found.weekday if found.days == "once" else found.days
+        known = {str(one.get("days", "once")) for one in _entries(situation, entity)}
+        if found.day is None or often in known or clocks:
+            wanted = {often} if often and (found.days != "once" or not clocks) else known
+        else:  # those that ring on that day
+            wanted = {one for one in known if one != "once" and falls_on(one, found.day)}
         return lambda one: (
-            (not clocks or one.get("time") in clocks) and (not often or one.get("days") == often)
+            (not clocks or one.get("time") in clocks) and one.get("days", "once") in wanted
         )
     day = found.day.isoformat() if found.day else ""
     return lambda one: (
