@@ -24,6 +24,7 @@ from qingyu.act.forms.reader import Form
 from qingyu.act.marks.mark import Marked
 from qingyu.act.marks.marker import Marker
 from qingyu.act.reminding import noted
+from qingyu.act.resolving.mending import mended
 from qingyu.act.resolving.missing import without_missing
 from qingyu.act.resolving.resolve import resolve
 from qingyu.act.spoken.spelling import clauses, has_hanzi, simplified
@@ -160,6 +161,7 @@ class Hearing:
             marked = self._marker.mark(text, state, now)
             form = self._skill.form(context, marked)
             if form is not None:
+                form = mended(form, marked, self.world)
                 parts = resolve(
                     form, marked, self.world, state, speaker=speaker, now=now, focus=focus
                 )

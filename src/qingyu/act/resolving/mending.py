@@ -1,0 +1,78 @@
+"""A form that leaves out the one device or place a sentence names gets it.
+
+    mended(parse_form("on light all"), marked, world)     # "on light at <area>1"
+    mended(parse_form("off light all"), marked, world)    # "off light all but <light>1"
+
+A model now and then says "all lights" where the sentence has a mark for the bedroom. Of one order
+for a class, and one mark that the order does not use, code knows better; anything less plain stays
+as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from qingyu.act.forms.reader import Form, parse_form
+from qingyu.act.marks.mark import Mark, Marked
+from qingyu.act.resolving.classes import members
+from qingyu.act.world import World
+from qingyu.errors import InvalidRequestError
+
+_CLASS = (
+    "light|switch|appliance|curtain|blind|window|cover|door|lock|ac|heater|climate|fan|media|valve"
+    "|humidifier|water_heater|headlights|drive_mode|everything"
+)
+_ORDER = re.compile(
+    rf"(?P<lead>(?:when <time>\d : )?)(?P<verb>on|off|open|close|start|stop|pause|play|lock|unlock"
+    rf"|set|more|less|ask) (?P<what>{_CLASS})(?P<all> all| elsewhere)?"
+    r"(?P<rest>(?: (?!at |but ).*)?)"
+)
+_POINTED = re.compile(r"<[a-z_.0-9]+>(\d)")
+_EXCEPT = re.compile(
+    r"\b(?:but|except|excepting|bar|barring|apart|other than|save|excluding|leave|leaving|keep|not"
+    r"|skip|without|spare|ignore|minus)\b|n't\b|除|别|不|甭|莫|留|外|勿|免",
+    re.IGNORECASE,
+)
+
+
+def mended(form: Form, marked: Marked, world: World) -> Form:
+    """The form, or one that uses the only mark of a device or place which it leaves out."""
+    text = str(form)
+    found = _ORDER.fullmatch(text)
+    if found is None or '"' in text:
+        return form
+    used = {int(one) for one in _POINTED.findall(text)}
+    left = [
+        (number, mark)
+        for number, mark in enumerate(marked.marks, 1)
+        if number not in used and mark.ids
+    ]
+    if len(left) != 1:
+        return form
+    number, mark = left[0]
+    pointer = f"<{mark.type}>{number}"
+    places = mark.type in ("area", "floor")
+    head, rest = f"{found['lead']}{found['verb']}", found["rest"]
+    what = found["what"]
+    if _EXCEPT.search(marked.text):
+        if not found["all"] and not places:
+            return form
+        better = f"{head} {what} all but {pointer}{rest}"
+    elif places:
+        better = f"{head} {what} at {pointer}{rest}"
+    elif not found["all"] and _is_one(mark, what, found["verb"], world):
+        better = f"{head} {pointer}{rest}"
+    else:
+        return form
+    try:
+        return parse_form(better)
+    except InvalidRequestError:
+        return form
+
+
+def _is_one(mark: Mark, what: str, verb: str, world: World) -> bool:
+    """Whether a device that was named may be what the class means."""
+    if what in ("headlights", "drive_mode"):
+        return mark.domain == "select"
+    known = {one.id for one in members(world, what, verb)}
+    return bool(set(mark.ids) & known)

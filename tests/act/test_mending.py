@@ -1,0 +1,40 @@
+"""Forms that leave out the one thing a sentence names."""
+
+from __future__ import annotations
+
+import pytest
+
+from qingyu.act.forms.reader import parse_form
+from qingyu.act.households import open_household
+from qingyu.act.marks.marker import Marker
+from qingyu.act.resolving.mending import mended
+from qingyu.act.state import initial
+from tests.act.talking import NOW
+
+HOUSE = open_household("lakeside_house")
+MARKER = Marker(HOUSE)
+AREA, OTHER = HOUSE.areas[:2]
+LIGHT = next(one for one in HOUSE.select(domain="light") if HOUSE.named(one.name("en")) == (one,))
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "better"),
+    [
+        ("all lights on in the {area}", "on light all", "on light at <area>1"),
+        ("{area} too dark", "more light brightness", "more light at <area>1 brightness"),
+        ("turn all lights off, skip the {light}", "off light all", "off light all but <light>1"),
+        ("all lights off but not in the {area}", "off light", "off light all but <area>1"),
+        ("{light} off please", "off light", "off <light>1"),
+        # What stays as it is.
+        ("all lights off in the {area}", "off light at <area>1", "off light at <area>1"),
+        ("turn off the {light}", "off <light>1", "off <light>1"),
+        ("{light} is on, put all lights off", "off light all", "off light all"),
+        ("{area} or {other}", "on light all", "on light all"),
+        ("{area} please", "talk", "talk"),
+        ("{light} please", "on fan", "on fan"),
+    ],
+)
+def test_mended(text: str, form: str, better: str) -> None:
+    said = text.format(area=AREA.name("en"), other=OTHER.name("en"), light=LIGHT.name("en"))
+    marked = MARKER.mark(said, initial(HOUSE), NOW)
+    assert str(mended(parse_form(form), marked, HOUSE)) == better, marked.text
