@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from qingyu.act.calls import Call
 from qingyu.act.households import open_household
-from qingyu.act.reminding import noted
+from qingyu.act.reminding import corrected, noted
 from tests.act.talking import NOW
 
 PHONE = open_household("amei_phone")
@@ -58,3 +59,38 @@ def test_not_noted(text: str) -> None:
 
 def test_nowhere_to_note_it() -> None:
     assert noted("明天下午三点提醒我取快递", open_household("city_car"), NOW) is None
+
+
+SET = {
+    "alarm": Call("add", "alarm.phone", {"time": "07:30", "days": "once"}),
+    "timer": Call("start", "timer.phone", {"seconds": 300}),
+    "reminder": Call("add", "reminder.phone", {"text": "关火", "at": "2026-11-27 15:00"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "new"),
+    [
+        ("alarm", "改成八点", {"time": "08:00", "days": "once"}),
+        ("alarm", "Actually make it eight", {"time": "08:00", "days": "once"}),
+        ("alarm", "no, change it to quarter past eight", {"time": "08:15", "days": "once"}),
+        ("timer", "make it ten minutes", {"seconds": 600}),
+        ("timer", "改成十分钟吧", {"seconds": 600}),
+        ("reminder", "改到四点", {"text": "关火", "at": "2026-11-27 16:00"}),
+        ("reminder", "推迟到后天下午五点", {"text": "关火", "at": "2026-11-28 17:00"}),
+    ],
+)
+def test_another_time(what: str, text: str, new: dict[str, object]) -> None:
+    old = SET[what]
+    found = corrected(text, (old,), NOW)
+    assert found is not None
+    gone, again = found.calls
+    assert (gone.entity, gone.arguments) == (old.entity, old.arguments)
+    assert (again.action, again.arguments) == (old.action, new)
+
+
+@pytest.mark.parametrize("text", ["改成红色", "make it brighter", "八点", "make it so", "是的"])
+def test_no_other_time(text: str) -> None:
+    assert corrected(text, (SET["alarm"],), NOW) is None
+    assert corrected("改成八点", (Call("turn_on", "light.desk"),), NOW) is None
+    assert corrected("改成八点", (), NOW) is None

@@ -23,7 +23,7 @@ from qingyu.act.fast.stop import Stopping
 from qingyu.act.forms.reader import Form
 from qingyu.act.marks.mark import Marked
 from qingyu.act.marks.marker import Marker
-from qingyu.act.reminding import noted
+from qingyu.act.reminding import corrected, noted
 from qingyu.act.resolving.mending import mended
 from qingyu.act.resolving.missing import without_missing
 from qingyu.act.resolving.resolve import resolve
@@ -149,7 +149,7 @@ class Hearing:
             rest = taught.order and self.fast(taught.order, state, speaker, now)
             if not taught.order or rest:
                 return Heard((taught.teach, *(rest or ())), "rule")
-        note = noted(text, self.world, now)
+        note = noted(text, self.world, now) or corrected(text, focus.calls, now)
         if note is not None:
             return Heard((note,), "rule")
         quick = self.fast(text, state, speaker, now, focus) or self._pointed(

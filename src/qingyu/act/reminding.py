@@ -1,4 +1,5 @@
-"""Reminders and events of a calendar in the words they are mostly said with, understood by code.
+"""Reminders and events of a calendar in the words they are mostly said with, understood by code;
+and another time for what was set just now.
 
     noted("二十分钟后提醒我关火", world, now)
     # Do((Call("add", "reminder.me", {"text": "关火", "at": "2026-11-26 19:50"}),))
@@ -11,14 +12,15 @@ several, nobody can say which.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, time
 
 from qingyu.act.calls import Call
 from qingyu.act.spoken.spelling import has_hanzi
-from qingyu.act.spoken.times import find_times
+from qingyu.act.spoken.times import Found, find_durations, find_times
 from qingyu.act.understood import Do
-from qingyu.act.values import MOMENT
-from qingyu.act.world import World
+from qingyu.act.values import MOMENT, TIME
+from qingyu.act.world import Scalar, World
 from qingyu.errors import InvalidRequestError
 
 _HERE = "\x00"
@@ -47,6 +49,7 @@ _NOTES = {
 _NOTED = {
     key: tuple(re.compile(one, re.IGNORECASE) for one in some) for key, some in _NOTES.items()
 }
+_REMOVE = {"timer": "cancel", "alarm": "remove", "reminder": "remove", "calendar": "remove"}
 _TEXT = {"reminder": "text", "calendar": "title"}
 _ENDS = " 。.!！,，;；:：、"
 _BESIDE = re.compile(r"(?:\b(?:at|on|for|by)\s*)?\x00(?:\s*\b(?:at|on)\b(?=\s|$))?", re.IGNORECASE)
@@ -80,3 +83,62 @@ def noted(text: str, world: World, now: datetime) -> Do | None:
                 return None
             return Do((Call("add", some[0].id, {key: words, "at": at.strftime(MOMENT)}),))
     return None
+
+
+_OTHER_TIME = (
+    re.compile(
+        r"(?:不对|不是|还是|算了|等等)?[，, ]*"
+        r"(?:改成|改到|改为|换成|换到|推迟到|提前到|挪到|应该是|是|要)"
+        r"(?P<time>.+?)(?:吧|好了|才对)?[。.!！]*"
+    ),
+    re.compile(
+        r"(?:no|sorry|actually|wait|oh|hang on)?,? ?(?:make (?:it|that)|change (?:it|that) to"
+        r"|move (?:it|that) to|i mean|i meant|better) "
+        r"(?P<time>.+?)(?: instead| please| then)?[.!]*",
+        re.IGNORECASE,
+    ),
+)
+
+
+def corrected(text: str, before: Sequence[Call], now: datetime) -> Do | None:
+    """Another time for what was set just now: "make it eight", "改成八点". before: the calls of the
+    turn before, for an alarm, a timer, a reminder or an event. None for any other sentence."""
+    domain = before[-1].entity.partition(".")[0] if before else ""
+    if domain not in _REMOVE or len({one.entity for one in before}) != 1:
+        return None
+    old = before[-1]
+    said = next((one["time"] for each in _OTHER_TIME if (one := each.fullmatch(text.strip()))), "")
+    if not said or old.action != ("start" if domain == "timer" else "add"):
+        return None
+    new = _retimed(domain, dict(old.arguments), said, now)
+    if new is None:
+        return None
+    gone = Call(_REMOVE[domain], old.entity, {k: v for k, v in old.arguments.items() if v != ""})
+    return Do((gone, Call(old.action, old.entity, new)))
+
+
+def _retimed(
+    domain: str, old: dict[str, Scalar], said: str, now: datetime
+) -> dict[str, Scalar] | None:
+    if domain == "timer":
+        lengths = find_durations(said)
+        return old | {"seconds": round(lengths[0].seconds)} if len(lengths) == 1 else None
+    times = find_times(said, now, None) or find_times(f"at {said}", now, None)
+    if len(times) != 1 or times[0].when is None or times[0].days != "once":
+        return None
+    if domain == "alarm":
+        clock = datetime.strptime(str(old["time"]), TIME).time()
+        return old | {"time": _near(times[0], clock, now).strftime(TIME)}
+    moment = datetime.strptime(str(old["at"]), MOMENT)
+    if times[0].day is not None or not times[0].readings:
+        at = times[0].when.due(now, None)
+    else:
+        at = datetime.combine(moment.date(), _near(times[0], moment.time(), now))
+    return old | {"at": at.strftime(MOMENT)}
+
+
+def _near(found: Found, clock: time, now: datetime) -> time:
+    """Of "eight", the eight o'clock of the same half of the day."""
+    halves = [one for one in found.readings if (one.hour < 12) == (clock.hour < 12)]
+    assert found.when is not None
+    return (halves or [found.when.due(now, None).time()])[0]

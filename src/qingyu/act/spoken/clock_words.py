@@ -133,7 +133,11 @@ _REPEATS = (
     (r"每个?工作日|工作日|周一到周五|周一至周五|星期一到星期五|上班日"
      r"|\b(?:on |every )?(?:weekdays?|workdays?|working days?)\b"
      r"|\bmonday(?:s)? (?:to|through) friday(?:s)?\b|\bschool days\b", "weekdays"),
-    (r"每个?周末|每逢周末|\b(?:at |on |every )(?:the )?weekends?\b|\bweekends\b", "weekends"),
+    (
+        r"每个?周末|每逢周末|\b(?:at |on |every )(?:the )?weekends?\b|\bweekends\b"
+        r"|\bweekend(?= alarm)",
+        "weekends",
+    ),
     (r"每天|每日|天天|每(?=[早晚])|\b(?:every|each) day\b|\bdaily\b"
      r"|\bevery(?= (?:morning|evening|night|afternoon))", "daily"),
 )  # fmt: skip
