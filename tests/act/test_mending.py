@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from qingyu.act.forms.reader import parse_form
@@ -9,7 +11,7 @@ from qingyu.act.households import open_household
 from qingyu.act.marks.marker import Marker
 from qingyu.act.resolving.mending import mended
 from qingyu.act.state import initial
-from tests.act.talking import NOW
+from tests.act.talking import NOW, Start
 
 HOUSE = open_household("lakeside_house")
 MARKER = Marker(HOUSE)
@@ -38,3 +40,13 @@ def test_mended(text: str, form: str, better: str) -> None:
     said = text.format(area=AREA.name("en"), other=OTHER.name("en"), light=LIGHT.name("en"))
     marked = MARKER.mark(said, initial(HOUSE), NOW)
     assert str(mended(parse_form(form), marked, HOUSE)) == better, marked.text
+
+
+def test_one_of_two_of_a_name_is_called(start: Start) -> None:
+    talk = start(world="amei_phone", forms={"给小明打电话": 'absent "小明"'})
+    one, two = (replace(each, names=(f"{sort}小明",)) for sort, each in
+                zip(("同事", "同学"), talk.world.contacts[:2], strict=True))  # fmt: skip
+    talk.assistant.use_world(replace(talk.world, contacts=(one, two)))
+    answer = talk("给小明打电话")
+    assert answer.pending == "which"
+    assert answer.candidates == (one.value, two.value)

@@ -15,7 +15,7 @@ import re
 from qingyu.act.forms.reader import Form, parse_form
 from qingyu.act.marks.mark import Mark, Marked
 from qingyu.act.resolving.classes import members
-from qingyu.act.world import World
+from qingyu.act.world import World, plain
 from qingyu.errors import InvalidRequestError
 
 _CLASS = (
@@ -28,6 +28,8 @@ _ORDER = re.compile(
     r"(?P<rest>(?: (?!at |but ).*)?)"
 )
 _POINTED = re.compile(r"<[a-z_.0-9]+>(\d)")
+_ABSENT = re.compile(r'absent "(?P<words>[^"]{2,})"')
+_CALL = re.compile(r"电话|打给|拨|呼叫|\b(?:call|ring|phone|dial|buzz)\b")
 _EXCEPT = re.compile(
     r"\b(?:but|except|excepting|bar|barring|apart|other than|save|excluding|leave|leaving|keep|not"
     r"|skip|without|spare|ignore|minus)\b|n't\b|除|别|不|甭|莫|留|外|勿|免",
@@ -38,6 +40,10 @@ _EXCEPT = re.compile(
 def mended(form: Form, marked: Marked, world: World) -> Form:
     """The form, or one that uses the only mark of a device or place which it leaves out."""
     text = str(form)
+    called = _ABSENT.fullmatch(text)
+    if called is not None:
+        somebody = _is_somebody(called["words"], world) and _CALL.search(marked.text)
+        return _read(f'call "{called["words"]}"', form) if somebody else form
     found = _ORDER.fullmatch(text)
     if found is None or '"' in text:
         return form
@@ -64,10 +70,20 @@ def mended(form: Form, marked: Marked, world: World) -> Form:
         better = f"{head} {pointer}{rest}"
     else:
         return form
+    return _read(better, form)
+
+
+def _read(text: str, otherwise: Form) -> Form:
     try:
-        return parse_form(better)
+        return parse_form(text)
     except InvalidRequestError:
-        return form
+        return otherwise
+
+
+def _is_somebody(words: str, world: World) -> bool:
+    """Whether they are a part of the name of a contact: of two of them, one has to be asked for."""
+    said = plain(words)
+    return any(said in plain(name) for one in world.contacts for name in one.names)
 
 
 def _is_one(mark: Mark, what: str, verb: str, world: World) -> bool:

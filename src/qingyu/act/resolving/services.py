@@ -287,7 +287,11 @@ def _contacts(situation: Situation, what: Pointer | Quote | str | None) -> tuple
     part = [
         one.value
         for one in situation.world.contacts
-        if words and any(_begins(words, name) for name in one.plain_names)
+        if words
+        and any(
+            _begins(words, name) or (len(words) > 1 and name.endswith(words))
+            for name in one.plain_names
+        )
     ]
     return tuple(exact or part)
 
