@@ -29,7 +29,7 @@ _ORDER = re.compile(
 )
 _POINTED = re.compile(r"<[a-z_.0-9]+>(\d)")
 _ABSENT = re.compile(r'absent "(?P<words>[^"]{2,})"')
-_CALL = re.compile(r"电话|打给|拨|呼叫|\b(?:call|ring|phone|dial|buzz)\b")
+_CALL = re.compile(r"电话|打给|拨|呼叫|\b(?:call|ring|phone|dial|buzz)\b", re.IGNORECASE)
 _EXCEPT = re.compile(
     r"\b(?:but|except|excepting|bar|barring|apart|other than|save|excluding|leave|leaving|keep|not"
     r"|skip|without|spare|ignore|minus)\b|n't\b|除|别|不|甭|莫|留|外|勿|免",
@@ -42,7 +42,7 @@ def mended(form: Form, marked: Marked, world: World) -> Form:
     text = str(form)
     called = _ABSENT.fullmatch(text)
     if called is not None:
-        somebody = _is_somebody(called["words"], world) and _CALL.search(marked.text)
+        somebody = _is_somebody(called["words"], world) and _CALL.search(marked.said)
         return _read(f'call "{called["words"]}"', form) if somebody else form
     found = _ORDER.fullmatch(text)
     if found is None or '"' in text:
