@@ -15,6 +15,7 @@ from qingyu.act.calls import Call
 from qingyu.act.fast.meaning import Answer
 from qingyu.act.fast.path import Calls, FastPath, Question
 from qingyu.act.guard import check
+from qingyu.act.households import open_household
 from qingyu.act.state import State, initial
 from qingyu.act.values import thawed
 from qingyu.act.world import World
@@ -236,3 +237,18 @@ def test_the_player_that_was_spoken_of() -> None:
     for one in fast.world.select(domain="media_player"):
         found = fast.understand("pause", state, focus=(one.id,))
         assert found == Calls((Call("pause", one.id),))
+
+
+@pytest.mark.parametrize(
+    ("world", "text", "kind"),
+    [
+        ("city_car", "How far can we still drive?", "range"),
+        ("city_car", "还能跑多远", "range"),
+        ("city_car", "how much battery is left", "battery"),
+        ("city_car", "车子还剩多少电", "battery"),
+    ],
+)
+def test_what_is_left(world: str, text: str, kind: str) -> None:
+    house = open_household(world)
+    (sensor,) = house.select(domain="sensor", kind=kind)
+    assert FastPath(house).understand(text, initial(house)) == Question((sensor.id,), "state")
