@@ -70,17 +70,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--lines", type=int, default=600_000, help="to learn from")
     parser.add_argument("--held-out", type=int, default=4_000)
+    parser.add_argument("--out", type=Path, default=HERE / "train.jsonl")
+    parser.add_argument("--first-seed", type=int, default=1, help="other seeds, other lines")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     pieces = -(-arguments.lines // PIECE // len(LANGUAGES))
     jobs = [
         (seed, language, min(PIECE, arguments.lines // len(LANGUAGES)))
-        for seed in range(1, pieces + 1)
+        for seed in range(arguments.first_seed, arguments.first_seed + pieces)
         for language in LANGUAGES
     ]
     held = [(HELD_OUT_SEED, language, arguments.held_out // 2) for language in LANGUAGES]
     write(HERE / "held_out.jsonl", held, arguments.processes)
-    write(HERE / "train.jsonl", jobs, arguments.processes)
+    write(arguments.out, jobs, arguments.processes)
 
 
 if __name__ == "__main__":

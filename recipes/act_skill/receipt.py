@@ -1,6 +1,7 @@
 """Writes down what a skill model is: the file, what it learned from, and how it scored.
 
-    python receipt.py skill.gguf --run runs/scratch --bench bench/dev --bench bench/test
+    python receipt.py skill.gguf --run runs/scratch --shards shards --run runs/more \\
+        --shards shards_more --bench bench/dev --bench bench/test
 
 The receipt (skill.json beside the model) has the sha256 of the model and of its data, the recipe as
 it was run, the last losses, and the scores of act-bench. It holds no sentence of the benchmark.
@@ -22,13 +23,10 @@ from qingyu.act.bench.scores import requirements
 from qingyu.errors import DataError
 from qingyu.models.hashes import hash_file, read_json, write_atomically
 
-HERE = Path(__file__).parent
 
-
-def data_of(run: Path) -> dict[str, Any]:
-    """What was learned from: the tokens by hash, and the templates' own."""
-    folder = HERE / read_json(run / "config.json")["data"]["train"]
-    index = read_json(folder / "index.json")
+def data_of(shards: Path) -> dict[str, Any]:
+    """What was learned from: the tokens, by hash."""
+    index = read_json(shards / "index.json")
     return {
         "made by": "recipes/act_skill/lines.py",
         "lines": index["num_documents"],
@@ -78,7 +76,12 @@ def scores_of(result: Summary, sha256: str) -> Mapping[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--run", type=Path, required=True, help="the training run it is from")
+    parser.add_argument(
+        "--run", type=Path, action="append", required=True, help="training runs, the last one its"
+    )
+    parser.add_argument(
+        "--shards", type=Path, action="append", required=True, help="of each run, what it read"
+    )
     parser.add_argument("--bench", type=Path, action="append", default=[], help="results")
     arguments = parser.parse_args()
     sha256 = hash_file(arguments.model)[0]
@@ -89,8 +92,10 @@ def main() -> None:
         "bytes": arguments.model.stat().st_size,
         "program": qingyu.__version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": data_of(arguments.run),
-        "training": training_of(arguments.run),
+        "training": [
+            {"data": data_of(shards), **training_of(run)}
+            for run, shards in zip(arguments.run, arguments.shards, strict=True)
+        ],
         "scores": {one.cases["name"]: scores_of(one, sha256) for one in results},
     }
     path = arguments.model.with_suffix(".json")

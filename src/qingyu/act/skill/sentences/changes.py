@@ -27,7 +27,7 @@ _ABSENT: Mapping[str, str] = {
     "media_player": "absent_media", "switch": "absent_switch", "fan": "absent_switch",
     "humidifier": "absent_switch", "water_heater": "absent_switch", "vacuum": "absent_switch",
 }  # fmt: skip
-SCHEDULED, JOINED_SHARE, ABSENT, NO_PLACE, REASONED = 0.07, 0.11, 0.05, 0.05, 0.2
+SCHEDULED, JOINED_SHARE, ABSENT, NO_PLACE, REASONED = 0.07, 0.25, 0.05, 0.05, 0.2
 """How often each is done to an order it can be done to."""
 
 Another = Callable[[str], Draft | None]

@@ -57,7 +57,7 @@ class Noise:
                 out.append(Piece("。" if self.language == "zh" else "."))
             return self._called(out, chance, 0.04)
         spoken = how > 0.68
-        if self.slips and chance.random() < 0.06:
+        if self.slips and chance.random() < 0.12:
             out = self._slip(out, household, chance)
         if not ends_in_quote and self.behind and chance.random() < 0.12:
             out.append(Piece(self._glued(chance.choice(self.behind))))
