@@ -23,6 +23,7 @@ from qingyu.act.fast.stop import Stopping
 from qingyu.act.forms.reader import Form
 from qingyu.act.marks.mark import Marked
 from qingyu.act.marks.marker import Marker
+from qingyu.act.marks.slips import without_slips
 from qingyu.act.reminding import corrected, noted
 from qingyu.act.resolving.mending import mended
 from qingyu.act.resolving.missing import without_missing
@@ -158,7 +159,7 @@ class Hearing:
         if quick:
             return Heard(quick, "fast")
         if self._skill is not None:
-            marked = self._marker.mark(text, state, now)
+            marked = without_slips(self._marker.mark(text, state, now))
             form = self._skill.form(context, marked)
             if form is not None:
                 form = mended(form, marked, self.world)
