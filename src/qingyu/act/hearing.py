@@ -27,6 +27,7 @@ from qingyu.act.marks.slips import without_slips
 from qingyu.act.reminding import corrected, noted
 from qingyu.act.resolving.mending import mended
 from qingyu.act.resolving.missing import without_missing
+from qingyu.act.resolving.quoting import whole
 from qingyu.act.resolving.resolve import resolve
 from qingyu.act.spoken.spelling import clauses, has_hanzi, simplified
 from qingyu.act.spoken.times import Found, find_times
@@ -162,7 +163,7 @@ class Hearing:
             marked = without_slips(self._marker.mark(text, state, now))
             form = self._skill.form(context, marked)
             if form is not None:
-                form = mended(form, marked, self.world)
+                form = whole(mended(form, marked, self.world), marked)
                 parts = resolve(
                     form, marked, self.world, state, speaker=speaker, now=now, focus=focus
                 )
