@@ -75,5 +75,5 @@ def test_the_dev_split(skill: SkillModel, tmp_path: Path) -> None:
         assert tally.count == int(count)
         assert tally.right >= int(right) - MAY_DIFFER, "code has changed what is understood"
         for row, (fine, of) in scores.safety[language].items():
-            assert fine == of, row
+            assert fine >= of - (MAY_DIFFER if row == "unchanged" else 0), row
     assert scores.outside == scores.errors == 0

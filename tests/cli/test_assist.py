@@ -79,7 +79,7 @@ def test_commands(cli: Run) -> None:
     lines = [
         "十分钟后关掉起居间的看书灯",
         "/schedules",
-        "/schedules cancel 1",
+        "/schedules cancel 2",
         "/schedules",
         "以后把圆顶灯叫大饼",
         "/memory",

@@ -133,9 +133,7 @@ class Schedules:
         """Raises InvalidRequestError where there is no such schedule."""
         found = self._rows("WHERE id = ?", id)
         if not found:
-            raise InvalidRequestError(
-                pick(f"there is no schedule {id}", f"没有定时任务 {id}"), param="id"
-            )
+            raise _none(id)
         return found[0]
 
     def list(self) -> tuple[Schedule, ...]:
@@ -161,7 +159,10 @@ class Schedules:
         return waiting[0].at if waiting else None
 
     def cancel(self, id: int) -> Schedule:
-        """Raises InvalidRequestError where it does not wait (any more)."""
+        """Raises InvalidRequestError where it does not wait (any more), and for what rings: its
+        entry is taken off its list instead."""
+        if self.get(id).rings:
+            raise _none(id)
         if not self._move(id, "pending", "cancelled"):
             one = self.get(id)
             raise InvalidRequestError(
@@ -270,6 +271,10 @@ class Schedules:
     def _rows(self, rest: str, *values: float) -> tuple[Schedule, ...]:
         rows = self._database.read(f"SELECT * FROM schedules {rest}", values)
         return tuple(_schedule(self._database.path, row) for row in rows)
+
+
+def _none(id: int) -> InvalidRequestError:
+    return InvalidRequestError(pick(f"there is no schedule {id}", f"没有定时任务 {id}"), param="id")
 
 
 def _moved(
