@@ -52,9 +52,8 @@ def test_preferences(memory: Memory, records: Database) -> None:
     memory.prefer("climate.hall", "Temperature", 23.5, at=NOW)
     memory.prefer("", "temperature", 20, at=NOW)
     with Database(records.path) as again:
-        assert Memory(again).preference("climate.hall", "temperature") == 23.5
-    assert memory.preference("", "temperature") == 20
-    assert memory.preference("fan.round", "temperature") is None
+        known = {one.about: one.value for one in Memory(again).preferences()}
+    assert known == {"climate.hall": 23.5, "": 20}
 
 
 def test_routines(memory: Memory) -> None:

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,25 @@ def test_late_within_grace_and_missed_after(schedules: Schedules) -> None:
     assert [(one.id, one.status) for one in schedules.news()] == [(missed.id, "missed")]
     schedules.told(schedules.news())
     assert not schedules.news()
+
+
+def test_one_that_is_added_meanwhile_is_not_fired_too_late(
+    schedules: Schedules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread adds it after the missed ones were marked: it is missed the next time."""
+    read = Database.read
+    added: list[Schedule] = []
+
+    def slowly(database: Database, *query: Any) -> Any:
+        monkeypatch.undo()
+        added.append(add(schedules, "+60"))
+        return read(database, *query)
+
+    now = after(10_000)
+    monkeypatch.setattr(Database, "read", slowly)
+    assert schedules.due(now) == ()
+    assert schedules.due(now) == ()
+    assert [(one.id, one.status) for one in schedules.news()] == [(added[0].id, "missed")]
 
 
 def test_a_clock_that_goes_back_fires_nothing_again(schedules: Schedules) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from qingyu.act.calls import Call
-from qingyu.act.records.memory import Memory, Preference
+from qingyu.act.records.memory import Memory
 from qingyu.act.resolving.parameters import PARAMETERS
 from qingyu.act.resolving.values import WHITES
 from qingyu.act.state import State
@@ -24,7 +24,7 @@ _ON = ("turn_on", "play")
 def as_liked(order: Do, world: World, state: State, memory: Memory) -> Do:
     """The order with what is liked of each device that it switches on and that is off. What the
     order itself says counts more; of two preferences the one about this device."""
-    taught = [one for one in memory.list() if isinstance(one, Preference)]
+    taught = memory.preferences()
     if not taught:
         return order
     said = {(one.entity, key) for one in order.calls for key in one.arguments}

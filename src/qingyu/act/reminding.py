@@ -50,6 +50,7 @@ _NOTED = {
     key: tuple(re.compile(one, re.IGNORECASE) for one in some) for key, some in _NOTES.items()
 }
 _REMOVE = {"timer": "cancel", "alarm": "remove", "reminder": "remove", "calendar": "remove"}
+_ABOUT = re.compile(r"提醒|日历|日程|\b(?:remind|calendar|diary|agenda)\b", re.IGNORECASE)
 _TEXT = {"reminder": "text", "calendar": "title"}
 _ENDS = " 。.!！,，;；:：、"
 _BESIDE = re.compile(r"(?:\b(?:at|on|for|by)\s*)?\x00(?:\s*\b(?:at|on)\b(?=\s|$))?", re.IGNORECASE)
@@ -58,6 +59,8 @@ _LEAD = re.compile(r"^(?:要|得|该|一下)(?=.{2})")
 
 def noted(text: str, world: World, now: datetime) -> Do | None:
     """What is to be noted, and for when; None for any other sentence."""
+    if not _ABOUT.search(text):
+        return None
     times = [one for one in find_times(text, now, world.sun) if one.when]
     if len(times) != 1 or not times[0].sure or times[0].days != "once":
         return None

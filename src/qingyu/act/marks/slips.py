@@ -31,6 +31,8 @@ _BACK_ZH = re.compile(
 )
 _LINK_EN = re.compile(r"(?: ?(?:the|a|an|my|our|to|in|at|on|for|of|with))* ?")
 _LINK_ZH = re.compile(r"[^<>,。;]{0,3}")
+_NEAR = 14
+"""Letters that may stand between a mark and what takes it back ("... degrees, no wait")."""
 _FAMILIES = (DEVICES, PLACES, OPTIONS, NUMBERS, TIMES)
 
 
@@ -53,10 +55,6 @@ def _cut(text: str, start: int, end: int, link: re.Pattern[str]) -> tuple[int, i
     if start - before[-1].end() > _NEAR or not link.fullmatch(text[end : behind[0].start()]):
         return None
     return before[-1].start(), behind[0].start()
-
-
-_NEAR = 14
-"""Letters that may stand between a mark and what takes it back ("... degrees, no wait")."""
 
 
 def _family(type: str) -> object:

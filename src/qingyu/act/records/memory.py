@@ -101,12 +101,8 @@ class Memory:
     def nicknames(self) -> tuple[Nickname, ...]:
         return tuple(one for one in self.list() if isinstance(one, Nickname))
 
-    def preference(self, about: str, name: str) -> Scalar | None:
-        """A taught value, None where there is none."""
-        rows = self._rows(
-            "WHERE kind = 'preference' AND about = ? AND plain = ?", about, plain(_tidy(name))
-        )
-        return rows[0].value if rows and isinstance(rows[0], Preference) else None
+    def preferences(self) -> tuple[Preference, ...]:
+        return tuple(one for one in self.list() if isinstance(one, Preference))
 
     def routine_called(self, name: str) -> Routine | None:
         rows = self._rows("WHERE kind = 'routine' AND plain = ?", plain(_tidy(name)))

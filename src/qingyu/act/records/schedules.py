@@ -191,7 +191,11 @@ class Schedules:
                 "UPDATE schedules SET status = 'missed' WHERE status = 'pending' AND due < ?",
                 [earliest],
             )
-        return self._rows("WHERE status = 'pending' AND due <= ? ORDER BY due, id", now.timestamp())
+        # What was added since is not fired late either.
+        return self._rows(
+            "WHERE status = 'pending' AND due BETWEEN ? AND ? ORDER BY due, id",
+            *(earliest, now.timestamp()),
+        )
 
     def claim(self, id: int) -> bool:
         """Take a schedule to fire it; False where another took it or it was cancelled. One that
