@@ -1,6 +1,6 @@
 """Writes down what a skill model is: the file, what it learned from, and how it scored.
 
-    python receipt.py skill.gguf --run runs/scratch --shards shards --run runs/more \\
+    python receipt.py skill.gguf --run runs/scratch --shards shards --run runs/qingyu-skill \\
         --shards shards_more --bench bench/dev --bench bench/test
 
 The receipt (skill.json beside the model) has the sha256 of the model and of its data, the recipe as

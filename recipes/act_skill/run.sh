@@ -12,11 +12,11 @@ train() { [ -e "runs/$1/checkpoints/last" ] && set -- "$1" --resume; step qingyu
 [ -e shards/index.json ] || step qingyu data build data.toml --out shards
 [ -e shards_more/index.json ] || step qingyu data build data_more.toml --out shards_more
 train scratch
-train more
+train qingyu-skill
 rm -f skill.gguf
-step qingyu export runs/more skill.gguf --type q8_0 --checkpoint last --licence Apache-2.0
+step qingyu export runs/qingyu-skill skill.gguf --type q8_0 --checkpoint last --licence Apache-2.0
 step qingyu act-bench --skill skill.gguf --split dev --out bench/dev --restart
 step qingyu act-bench --skill skill.gguf --split test --out bench/test --restart
-step python receipt.py skill.gguf --run runs/scratch --shards shards --run runs/more --shards shards_more \
+step python receipt.py skill.gguf --run runs/scratch --shards shards --run runs/qingyu-skill --shards shards_more \
     --bench bench/dev --bench bench/test
 echo "== $(( ($(date +%s) - started) / 60 )) min in all"
