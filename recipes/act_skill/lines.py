@@ -19,6 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from qingyu.act.marks.marker import Marker
+from qingyu.act.skill.model import prompt_of
 from qingyu.act.skill.sentences.generator import sentences
 from qingyu.act.skill.sentences.lines import lines_of
 from qingyu.act.world import World
@@ -47,10 +48,8 @@ def talks(seed: int, language: str) -> Iterator[list[dict[str, str]]]:
                 markers.clear()
             known = markers[id(example.world)] = (example.world, Marker(example.world))
         for line in lines_of(example, known[1]):
-            yield [
-                {"role": "user", "content": line.prompt.removesuffix("\n")},
-                {"role": "assistant", "content": line.answer},
-            ]
+            context, _, text = line.prompt.removesuffix("\n").partition("\n")
+            yield [*prompt_of(context, text), {"role": "assistant", "content": line.answer}]
 
 
 def write(path: Path, jobs: list[tuple[int, str, int]], processes: int) -> None:

@@ -30,6 +30,10 @@ def found(text: str, form: str = "") -> str:
         ("车库太暗了", "车库"),
         ("烤箱预热", "烤箱"),
         ("关掉洗碗机", "洗碗机"),
+        ("I'd like the oven on", "oven"),
+        ("I'd really like the garage lights on", "garage"),
+        ("好像车库里灯还亮着，关掉", "车库"),
+        ("跟我说下车库里多少度", "车库"),
     ],
 )
 def test_found(text: str, word: str) -> None:
@@ -46,10 +50,20 @@ def test_found(text: str, word: str) -> None:
         ("put oven gloves on the list", 'add todo "oven gloves"'),
         ("提醒我洗碗机要修", 'add reminder "洗碗机要修"'),
         ("movie night", ""),
+        # What something is only like.
+        ("it's like climbing into a freezer, turn on the lights", ""),
+        ("跟个冰箱似的，开灯", ""),
     ],
 )
 def test_not_found(text: str, form: str) -> None:
     assert found(text, form) == ""
+
+
+def test_a_room_that_is_there_is_the_one_that_is_cold() -> None:
+    room = FLAT.areas[0].name("en")
+    assert (
+        found(f"so stuffy in the {room}, as bad as in the garage", "wish stuffy at <area>1") == ""
+    )
 
 
 @pytest.mark.parametrize("one", [*FLAT.areas, *FLAT.entities])

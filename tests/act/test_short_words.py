@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from qingyu.act.fast.short_words import chosen, decision, short_order
+from qingyu.act.fast.short_words import asks_what_was_done, chosen, decision, short_order
 from qingyu.act.households import open_household
 from qingyu.act.understood import Clock, Undo
+from tests.act.talking import Start
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,30 @@ def test_which_contact_and_place() -> None:
     robot = open_household("scout")
     assert chosen("工具棚", ("shed", "pond"), robot) == ("shed",)
     assert chosen("the pond one", ("shed", "pond"), robot) == ("pond",)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Sorry, what was it I just had you switch off?", True),
+        ("which light did you just turn off", True),
+        ("咦，我刚才开的是什么灯", True),
+        ("what did I say", False),
+        ("turn off what you just turned on", False),
+        ("把刚才开的灯关了", False),
+        ("do you remember what I just switched off", True),
+        ("undo what you just did", False),
+        ("do what I just asked", False),
+        ("不管我刚才开了什么，都关掉", False),
+        ("刚才" + "我让你" * 160, False),
+    ],
+)
+def test_what_was_done(text: str, asked: bool) -> None:
+    assert asks_what_was_done(text) == asked
+
+
+def test_what_was_done_is_told_again(start: Start) -> None:
+    talk = start()
+    assert "刚" not in talk("我刚才开的是什么灯").text
+    done = talk("打开圆顶灯").text
+    assert talk("我刚才开的是什么灯").text == done

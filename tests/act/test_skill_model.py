@@ -64,6 +64,23 @@ def test_a_sentence_with_nothing_in_it(skill: SkillModel) -> None:
     assert skill.form("", MARKER.mark("灯" * 2000, initial(WORLD), NOW)) is None, "too long"
 
 
+@pytest.mark.parametrize(
+    ("text", "orders"),
+    [
+        ("turn on the {a}, turn the {b} off and close the {c}", 3),
+        ("打开{a}，{b}也打开，再把{c}关上", 3),
+        ("turn the {a} on", 1),
+        ("the {a} was a bargain", 0),
+    ],
+)
+def test_every_order_of_a_sentence_is_understood(skill: SkillModel, text: str, orders: int) -> None:
+    lights, (curtain, *_) = WORLD.select(domain="light"), WORLD.select(domain="cover")
+    which = "en" if text.isascii() else "zh"
+    text = text.format(a=lights[0].name(which), b=lights[1].name(which), c=curtain.name(which))
+    form = str(skill.form("", MARKER.mark(text, initial(WORLD), NOW)))
+    assert (0 if form == "talk" else form.count(" ; ") + 1) == orders, form
+
+
 def test_the_dev_split(skill: SkillModel, tmp_path: Path) -> None:
     """As well as the receipt says, and nothing outside the grammar or the guard."""
     with AssistantSystem(skill=skill) as system:

@@ -22,6 +22,12 @@ def test_one_sentence_and_what_changed(cli: Run) -> None:
     assert "turn_on light.den_ceiling: fine" in outcome.err
 
 
+def test_what_the_skill_model_lacks_is_said(cli: Run) -> None:
+    """The home of these tests has no default model."""
+    assert "qingyu pull default" in cli("assist", "打开圆顶灯").err
+    assert "qingyu pull" not in cli("assist", "打开圆顶灯", "--skill", "none").err
+
+
 def test_json(cli: Run) -> None:
     record = cli("assist", "Set the dome light to 130 percent", "--json").json
     assert record["steps"] == []

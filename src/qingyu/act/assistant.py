@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal
 
 from qingyu.act.answers import Answer, Fired, Language, Path, Step
 from qingyu.act.calls import Call, Verdict
@@ -26,7 +25,13 @@ from qingyu.act.carrying import Carrier
 from qingyu.act.devices import Devices
 from qingyu.act.dialogue import Choice, Confirm, Dialogue
 from qingyu.act.facts import Dropped, Fact, Note, Rang, Said
-from qingyu.act.fast.short_words import after_no, begins_as_order, chosen, decision
+from qingyu.act.fast.short_words import (
+    after_no,
+    asks_what_was_done,
+    begins_as_order,
+    chosen,
+    decision,
+)
 from qingyu.act.forms.context import context_line
 from qingyu.act.hearing import Heard, Hearing, Skill
 from qingyu.act.records.database import Database
@@ -132,7 +137,7 @@ class Assistant:
             if too_long:
                 dialogue = self._dialogue(speaker)
                 dialogue.waiting = None
-                return self._note("too_long", dialogue, time.perf_counter())
+                return self._note(Note("too_long"), dialogue, time.perf_counter())
             return self._say(text, speaker, language, time.perf_counter())
 
     def _is_busy(self) -> bool:
@@ -163,9 +168,11 @@ class Assistant:
         dialogue.begin_turn(now)
         dialogue.language = language or self._hearing.language_of(text, dialogue.language)
         if not text:
-            return self._note("quiet", dialogue, begun)
+            return self._note(Note("quiet"), dialogue, begun)
         waiting = dialogue.take_waiting(now)
         halt = self._hearing.is_halt(text)
+        if waiting is None and dialogue.done and asks_what_was_done(text):
+            return self._note(Said(dialogue.done), dialogue, begun)
         if waiting is not None and not halt:
             answered = self._answered(text, speaker, dialogue, waiting, now, begun)
             if answered is not None:
@@ -318,10 +325,10 @@ class Assistant:
                 return Said(str(error))
         return Note("talk" if is_talk else "lost")
 
-    def _note(self, what: Literal["quiet", "too_long"], dialogue: Dialogue, begun: float) -> Answer:
-        heard = Heard((), "none")
+    def _note(self, fact: Note | Said, dialogue: Dialogue, begun: float) -> Answer:
+        heard = Heard((), "rule" if isinstance(fact, Said) else "none")
         turn = self._start("", dialogue, heard)
-        turn.facts.append(Note(what))
+        turn.facts.append(fact)
         return self._answer(turn, heard, dialogue, begun)
 
     def _answer(self, turn: Turn, heard: Heard, dialogue: Dialogue, begun: float) -> Answer:
@@ -340,8 +347,11 @@ class Assistant:
         if self._chat is not None and any(isinstance(one, Said) for one in turn.facts):
             path = "talk" if not turn.steps else path
         waiting = dialogue.waiting
+        text = reply(turn.facts, self._world, self.state(), dialogue.language, now=self._clock())
+        if turn.steps or turn.planned:
+            dialogue.done = text
         return Answer(
-            text=reply(turn.facts, self._world, self.state(), dialogue.language, now=self._clock()),
+            text=text,
             language=dialogue.language,
             path=path,
             form=heard.form,

@@ -41,7 +41,8 @@ class Choice:
 
 @dataclass
 class Dialogue:
-    """context: the turn before, for the skill model. turns: answers so far. spoken: when."""
+    """context: the turn before, for the skill model. turns: answers so far. spoken: when. done: the
+    answer to the last turn in which something was done or planned."""
 
     language: Language = "en"
     focus: Focus = field(default_factory=Focus)
@@ -49,11 +50,12 @@ class Dialogue:
     waiting: Confirm | Choice | None = None
     turns: int = 0
     spoken: datetime | None = None
+    done: str = ""
 
     def begin_turn(self, now: datetime) -> None:
         """Forget what was spoken of too long ago."""
         if self.spoken is not None and not timedelta(0) <= now - self.spoken <= REMEMBERED:
-            self.focus, self.context = Focus(), ""
+            self.focus, self.context, self.done = Focus(), "", ""
         self.spoken = now
 
     def take_waiting(self, now: datetime) -> Confirm | Choice | None:

@@ -25,6 +25,7 @@ from qingyu.act.marks.mark import Marked
 from qingyu.act.marks.marker import Marker
 from qingyu.act.marks.slips import without_slips
 from qingyu.act.reminding import corrected, noted
+from qingyu.act.resolving.again import again, is_back
 from qingyu.act.resolving.mending import mended
 from qingyu.act.resolving.missing import without_missing
 from qingyu.act.resolving.quoting import whole
@@ -33,7 +34,7 @@ from qingyu.act.spoken.spelling import clauses, has_hanzi, simplified
 from qingyu.act.spoken.times import Found, find_times
 from qingyu.act.state import State
 from qingyu.act.teaching import Teaching
-from qingyu.act.understood import Do, Focus, Part, Understood, Which
+from qingyu.act.understood import Do, Focus, Part, Understood, Undo, Which
 from qingyu.act.world import World, plain
 
 _HANZI = re.compile(r"[\u3400-\u9fff]")
@@ -143,7 +144,7 @@ class Hearing:
         focus: Focus,
         context: str = "",
     ) -> Heard:
-        short = short_order(text)
+        short = Undo() if is_back(text) else short_order(text)
         if short is not None:
             return Heard((short,), "rule")
         taught = self._teaching.read(text)
@@ -159,8 +160,11 @@ class Hearing:
         )
         if quick:
             return Heard(quick, "fast")
+        marked = without_slips(self._marker.mark(text, state, now))
+        same = again(marked, focus, self.world)
+        if same is not None:
+            return Heard((same,), "rule")
         if self._skill is not None:
-            marked = without_slips(self._marker.mark(text, state, now))
             form = self._skill.form(context, marked)
             if form is not None:
                 form = whole(mended(form, marked, self.world), marked)

@@ -11,7 +11,7 @@ Nothing in here was checked by the guard, and nothing was done.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from qingyu.act.calls import Call
@@ -130,12 +130,14 @@ Understood = tuple[Part, ...]
 @dataclass(frozen=True)
 class Focus:
     """What the last turn was about. ids: devices, in order; key: what of them was set or asked, or
-    ""; calls: what it was to do; which: what was asked back."""
+    ""; calls: what it was to do; which: what was asked back; when, days: for when the first was."""
 
     ids: tuple[str, ...] = ()
     key: str = ""
     calls: tuple[Call, ...] = ()
     which: Which | None = None
+    when: When | None = None
+    days: str = "once"
 
     def after(self, understood: Understood) -> Focus:
         """The focus of the next turn: where this one names no device, the old one stays."""
@@ -143,9 +145,11 @@ class Focus:
         key = ""
         calls: list[Call] = []
         which: Which | None = None
+        first: Do | None = None
         for part in understood:
             match part:
                 case Do(these):
+                    first = first or part
                     ids += [one.entity for one in these]
                     calls += these
                     key = next((name for one in these for name in one.arguments), key)
@@ -159,10 +163,14 @@ class Focus:
                 case Unable(entity) if entity:
                     ids.append(entity)
                 case No() | Yes():
-                    return Focus(self.ids, self.key, self.calls)
+                    return replace(self, which=None)
+                case Undo():
+                    # What was taken back is not to be done again for others.
+                    return Focus(self.ids, self.key)
         if not ids:
-            return Focus(self.ids, self.key, self.calls, which)
-        return Focus(tuple(dict.fromkeys(ids)), key, tuple(calls), which)
+            return replace(self, which=which)
+        when, days = (first.when, first.days) if first is not None else (None, "once")
+        return Focus(tuple(dict.fromkeys(ids)), key, tuple(calls), which, when, days)
 
 
 NOTHING = Focus()

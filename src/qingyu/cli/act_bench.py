@@ -310,8 +310,10 @@ def _opened(
             yield FastSystem()
         case "assistant":
             from qingyu.act.bench.assistant_system import AssistantSystem
-            from qingyu.act.skill.model import open_skill
+            from qingyu.act.skill.model import open_skill, what_is_missing
 
+            if missing := what_is_missing(skill):
+                common.notice(missing)
             with (
                 open_skill(skill) as (understanding, identity),
                 AssistantSystem(skill=understanding, identity=identity) as assistant,

@@ -95,7 +95,7 @@ def assist(
     from qingyu.act.chat_model import ModelChat
     from qingyu.act.households import open_household, record_files
     from qingyu.act.records.database import Database
-    from qingyu.act.skill.model import open_skill
+    from qingyu.act.skill.model import open_skill, what_is_missing
 
     household = open_household(world)
     area = speaking_area(household, speaker)
@@ -107,6 +107,8 @@ def assist(
         closing(open_devices(household, files.state)) as devices,
         open_skill(skill) as (understanding, _),
     ):
+        if missing := what_is_missing(skill):
+            common.notice(missing)
         talker = None if chat is None else ModelChat(common.open_model(chat))
         if isinstance(devices, Household):
             household = devices.world

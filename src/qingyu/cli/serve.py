@@ -264,8 +264,11 @@ def plan_home(name: str | None, skill: str | None, opened: ExitStack) -> HomePla
                 )
             )
         return None
+    from qingyu.act.skill.model import what_is_missing
     from qingyu.serve import home_loading
 
+    if missing := what_is_missing(skill):
+        common.notice(missing)
     plan = home_loading.plan_home(name, skill)
     opened.enter_context(closing(plan.devices))
     return plan

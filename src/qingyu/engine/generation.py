@@ -64,6 +64,7 @@ class Generation:
         self.guesser: Guesser | None = None
         self.error: QingyuError | None = None
         self.infos: list[TokenInfo] | None = None if request.logprobs is None else []
+        self.end_logprob = 0.0
         # Of the prompt's own tokens, when they were asked for.
         self.scores: PromptScores | None = None
         if request.prompt_logprobs is not None:
@@ -148,6 +149,7 @@ class Generation:
             limited_by=self._limit if self._stop_reason == "length" else None,
             seed=self.sampler.seed,
             logprobs=None if self.infos is None else tuple(self.infos),
+            end_logprob=self.end_logprob,
             prompt_logprobs=None if self.scores is None else tuple(self.scores.infos),
             constraint_complete=self._complete,
             forward_passes=self.forward_passes,
@@ -241,8 +243,11 @@ class Generation:
         """Keep the log-probability of a token that will show, and of the likeliest. Beside those
         of a prompt there is one for each token, the end as well."""
         shown = token not in self._end_tokens and token not in self.request.stop_tokens
+        info = token_info(self._tokenizer, token, row, ids, values, total)
         if self.infos is not None and (shown or self.scores is not None):
-            self.infos.append(token_info(self._tokenizer, token, row, ids, values, total))
+            self.infos.append(info)
+        if not shown:
+            self.end_logprob = info.logprob
 
     def cancel(self) -> None:
         """It shall not go on. What it has stays readable."""

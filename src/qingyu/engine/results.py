@@ -47,6 +47,8 @@ class Result:
     logprobs: one per token, if they were asked for.
     prompt_logprobs: one per token of the prompt after its first, if they were asked for; then
         `logprobs` has one for the end token as well.
+    end_logprob: of the end or stop token, where log-probabilities were asked for and one was
+        chosen; 0 where a grammar left nothing but the end.
     constraint_complete: whether the text is a whole sentence of its grammar; None without one.
     forward_passes: forwards that gave this answer its tokens; fewer than tokens when some were
         forced by a grammar or guessed ahead.
@@ -62,6 +64,7 @@ class Result:
     seed: int | None = None
     logprobs: tuple[TokenInfo, ...] | None = None
     prompt_logprobs: tuple[TokenInfo, ...] | None = None
+    end_logprob: float = 0.0
     constraint_complete: bool | None = None
     forward_passes: int = 0
     prefill_seconds: float = 0.0

@@ -38,6 +38,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PARTS = (".lora_a", ".lora_b")
 
 
+def is_adapter(path: str | os.PathLike[str]) -> bool:
+    """Whether a GGUF file says that it is an adapter. Raises as `GGUFFile.open` does."""
+    with GGUFFile.open(path) as gguf:
+        return gguf.metadata.get("general.type") == "adapter"
+
+
 def checked_name(name: str) -> str:
     """The name, if an adapter may have it. Raises InvalidRequestError."""
     if not _NAME.fullmatch(name):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from qingyu.act.chat_model import ModelChat
 from qingyu.act.households import open_household, record_files
-from qingyu.act.skill.model import NO_SKILL, open_skill
+from qingyu.act.skill.model import open_skill, skill_files
 from qingyu.errors import QingyuError
 from qingyu.text import pick
 
@@ -52,17 +52,13 @@ def plan_home(name: str, skill: str | None = None) -> HomePlan:
     world = open_household(name)
     files = record_files(world)
     files.state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    read: list[Path] = []
-    if skill is not None and skill != NO_SKILL:
-        from qingyu.models.store import locate
-
-        read.append(locate(skill))
+    read = skill_files(skill)
     return HomePlan(
         world=world,
         devices=_devices(world, files.state),
         database=files.database,
         skill=skill,
-        read=tuple(read),
+        read=read,
         write=(files.state.parent,),
     )
 

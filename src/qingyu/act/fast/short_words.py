@@ -157,6 +157,28 @@ def short_order(text: str) -> Undo | Clock | None:
     return Clock(day=True) if _DAY.fullmatch(whole) else None
 
 
+_DONE = re.compile(
+    r"(?:我|你)?(?:刚才|刚刚|方才)(?:让你|叫你|我|你|是)*"
+    r"(?:把)?(?:开|关|打开|关掉|关上|弄|做|干|动|调|改|设|换|操作)(?:的|了|过)?(?:是)?(?:个)?(?:什么|啥|哪|哪个|哪些)"
+    r"|\bwhat (?:was it |exactly |is it |it was )?(?:that )?(?:did|have|had|was) ?(?:it |that )?"
+    r"(?:i|you) (?:just|only just)\b"
+    r"|\b(?:what (?:was it|exactly was it)|(?:tell me|i forg[eo]t|forgotten|not sure|no idea"
+    r"|(?:do you|don't|can't|can you) (?:know|remember|recall)) what)(?: exactly| it was)?"
+    r"(?: that)? (?:i|you)(?:'ve)? just (?:had|have|got|asked|told|did"
+    r"|done|do|turned|switched|changed|set|opened|closed)\b"
+    r"|\bwhich (?:one |light |lamp )?(?:did|have) (?:i|you) just\b"
+)
+_ANY_OF_IT = re.compile(r"不管|无论|不论")
+"""Whatever was done, something else is to be done now."""
+
+
+def asks_what_was_done(text: str) -> bool:
+    """Whether somebody wants to know what was just done: 我刚才开的是什么灯."""
+    said = simplified(text).casefold()
+    asked = _DONE.search(said) is not None and _ANY_OF_IT.search(said) is None
+    return asked and not begins_as_order(text)
+
+
 def chosen(text: str, candidates: Sequence[str], world: World) -> tuple[str, ...]:
     """Those of the candidates that an answer names; () where it names none.
 

@@ -106,6 +106,7 @@ class _Reader:
         self._text = text
         self._tokens = _TOKEN.findall(text)
         self._at = 0
+        self._verb = ""
         if " ".join(self._tokens) != text:
             raise InvalidRequestError(
                 pick(
@@ -171,6 +172,15 @@ class _Reader:
     def sees_who(self) -> bool:
         return self.next == "it" or self.next in CLASSES or self.sees_mark(DEVICES)
 
+    def sees_setting(self) -> bool:
+        """Whether a key comes, with its value if it is set: temperature is also a thing."""
+        behind = "".join(self._tokens[self._at + 1 : self._at + 2])
+        if self._verb in ("more", "less", "ask"):
+            return self.next in ASKED and behind in ("", ";", "by")
+        mark = MARK.fullmatch(behind)
+        valued = behind in VALUES or (mark is not None and sort(mark[1]) in VALUE_MARKS)
+        return self.next in KEYS and valued
+
     def who(self) -> Who:
         return Who(self.named(), self.scope())
 
@@ -193,7 +203,9 @@ class _Reader:
         but: list[Pointer | str] = []
         if self.next == "but":
             self.take()
-            while self.sees_mark(DEVICES | PLACES) or self.next in CLASSES:
+            while self.sees_mark(DEVICES | PLACES) or (
+                self.next in CLASSES and not (but and self.sees_setting())
+            ):
                 is_mark = self.sees_mark(DEVICES | PLACES)
                 but.append(self.mark(DEVICES | PLACES, "") if is_mark else self.take())
             if not but:
@@ -233,7 +245,7 @@ class _Reader:
         return Clause(self.body(), when)
 
     def body(self) -> Body:
-        verb = self.next
+        verb = self._verb = self.next
         if verb in PLAIN:
             self.take()
             return Plain(verb, self.who())

@@ -244,7 +244,11 @@ def _areas(world: World) -> Iterator[Spelling]:
 
 
 _SOMEWHERE = compiled(r"(?:的(?![时话味事])|那[边屋里个间]|这[边屋里间]|[屋房家]里?)")
-_BELONGS = compiled(r"$|[,.!?;]| (?:and|but|please|too|ones?|stays?|now|on|off)\b")
+_BELONGS = compiled(
+    r"$|[,.!?;]| (?:and|but|please|too|ones?|stays?|now|on|off|though|both|all|is|are|can|should|go"
+    r"|goes|to|at|as|music|lights?|lamps?|heating|heat|radiators?|blinds?|curtains?|windows?|fan"
+    r"|speaker|stuff|things)\b"
+)
 
 
 def _somewhere(text: str, start: int, end: int) -> bool:
@@ -286,7 +290,7 @@ def _contacts(world: World) -> Iterator[Spelling]:
                 parts = [f"姓{words[0]}的", f"姓{words[0]}"]
                 parts += [words[1:]] if len(words) == 3 else []
             else:
-                parts = [words[-2:]] if words[-2] in "小老阿" and len(words) > 2 else []
+                parts = [words[-2:]] if len(words) > 2 and words[-2] in "小老阿" else []
             for part in parts:
                 if contact.value not in found[part]:
                     found[part].append(contact.value)

@@ -161,7 +161,8 @@ class QuestionsEn(OrdersEn):
             parts.append(f"none of the {len(rest)} is on")
         elif rest:
             parts += [self.is_so(one, state) for one in rest]
-        return capital("; ".join(parts)) + "."
+        count = f"{len(going)} of {len(others)}: " if going and len(others) > 2 else ""
+        return capital(count + "; ".join(parts)) + "."
 
     def agenda(self, agenda: Agenda, state: State, now: datetime) -> str:
         """What is planned at a time or on a day; where nothing is, that."""

@@ -156,7 +156,8 @@ class QuestionsZh(OrdersZh):
             same = words.pop() if len(words) == 1 else "没有开"
             some = self.listed(self.names(rest)) if len(rest) <= 4 else f"这{len(rest)}个"
             parts.append(f"{some}都{same}")
-        return "；".join(parts) + "。"
+        count = f"{len(others)}个里有{len(going)}个：" if going and len(others) > 2 else ""
+        return count + "；".join(parts) + "。"
 
     def agenda(self, agenda: Agenda, state: State, now: datetime) -> str:
         """What is planned at a time or on a day; where nothing is, that."""

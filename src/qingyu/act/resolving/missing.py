@@ -75,6 +75,12 @@ _ANYWHERE = frozenset({
 })  # fmt: skip
 """Domains of which nobody says in which room they are."""
 _QUOTED = re.compile(r'"([^"]*)"')
+_LIKE = re.compile(
+    r"(?P<liked>(?:'d|\b(?:would|i|you|we|they))(?: (?:really|quite|also|just|all|rather))*"
+    r" like\b)|\blike (?:\w+ ){0,4}?(?:a|an|the) (?:\w+ ){0,2}?\w+"
+    r"|[像跟](?:个|在)?[^,。]{1,8}?(?:似的|一样)|(?<![好图影摄录])像(?:个|在)?[^,。]{1,8}里"
+)
+"""What something is only compared with; liked: no comparison, but a wish."""
 _APPLIANCE = re.compile(rf"(?:{_APPLIANCES_EN}|{_APPLIANCES_ZH})")
 
 
@@ -84,6 +90,7 @@ def missing(marked: Marked, world: World, form: str = "") -> str:
     text = marked.text
     for quote in _QUOTED.findall(form):
         text = text.replace(quote, " ")
+    text = _LIKE.sub(lambda one: one["liked"] or " ", text)
     placed = any(mark.type in ("area", "floor") for mark in marked.marks)
     for pattern in _SPOKEN_ZH if has_hanzi(text) else _SPOKEN_EN:
         for found in pattern.finditer(text):

@@ -12,7 +12,8 @@ not there, or at "it" where nothing was talked about, means nothing: ().
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from qingyu.act.calls import RECORDS, Call
@@ -57,6 +58,7 @@ from qingyu.act.resolving.services import (
 from qingyu.act.resolving.situation import Situation, Targets
 from qingyu.act.resolving.values import adjusting, parameter, setting
 from qingyu.act.resolving.verbs import done, switch
+from qingyu.act.resolving.wish_words import helps
 from qingyu.act.resolving.wishes import wished
 from qingyu.act.spoken.times import Found
 from qingyu.act.state import State
@@ -111,15 +113,16 @@ def resolve(
 
 
 def _orders(situation: Situation, form: Orders) -> Understood:
-    parts: list[Part] = []
+    found: list[tuple[Body, Understood]] = []
     taught = [one for one in form.clauses if _is_routine(one)]
-    for clause in form.clauses:
+    for clause in _said_once(form.clauses):
         if clause in taught:
             continue
         some = clause_parts(situation, clause)
-        parts += some
+        found.append((clause.body, some))
         # "Turn on the lamp and make it red": the second is about the first.
         situation = _later(situation, some)
+    parts = _without_reasons(found)
     if taught:
         # What stands beside it is what it does; alone, what was done in the last turn.
         calls = tuple(call for one in parts if isinstance(one, Do) for call in one.calls)
@@ -129,6 +132,41 @@ def _orders(situation: Situation, form: Orders) -> Understood:
         timed = [one for one in parts if isinstance(one, Do) and one.when is not None]
         return (*timed, *(Teach("routine", name=name, calls=calls) for name in names))
     return _merged(parts)
+
+
+def _without_reasons(found: Sequence[tuple[Body, Understood]]) -> list[Part]:
+    """The parts of all clauses, but for wishes that only say why something is ordered: "it's
+    freezing, close the windows"."""
+    ordered = [part for body, parts in found if not isinstance(body, Wish) for part in parts]
+    helping = {
+        call.entity.partition(".")[0]
+        for part in ordered
+        if isinstance(part, Do)
+        for call in part.calls
+    }
+    return [
+        part
+        for body, parts in found
+        if not (isinstance(body, Wish) and helps(body.word, helping))
+        for part in parts
+    ]
+
+
+def _said_once(clauses: Iterable[Clause]) -> list[Clause]:
+    """Without orders that only say again what the one before has said; steps add up."""
+    kept: list[Clause] = []
+    for clause in clauses:
+        orders = [one for one in kept if not isinstance(one.body, Wish)]
+        known = kept if isinstance(clause.body, Wish) else orders[-1:]
+        if clause not in known or _is_step(clause.body):
+            kept.append(clause)
+    return kept
+
+
+def _is_step(body: Body) -> bool:
+    """Whether it does more each time it is done."""
+    is_next = isinstance(body, Plain) and body.verb in ("next", "previous")
+    return is_next or isinstance(body, Adjust | Walk | Turn)
 
 
 def _is_routine(clause: Clause) -> bool:
@@ -249,7 +287,7 @@ def _each(
     parts: list[Part] = list(found.absent)
     calls: list[Call] = []
     cannot: list[Entity] = []
-    for entity in found.entities:
+    for entity in _going(situation, found, verb):
         made = make(entity, found)
         if made is None:
             cannot.append(entity)
@@ -265,6 +303,31 @@ def _each(
             return (*parts, *_body(situation.chosen(candidates), body))
         parts.append(Which(candidates, lambda chosen: _body(situation.chosen(chosen), body)))
     return tuple(parts)
+
+
+_GOING = re.compile(
+    r"\b(?:whichever|whatever|anything|everything|every\w*|all|any|those|ones|lights?|lamps?|things?)\b"
+    r"(?: [\w<>.']+){0,4}?(?:'s|'re| is| are) (?:still |currently |already |left )?"
+    r"(?:on|open|lit|running|playing|burning|going)\b(?! (?:to|off|out)\b)"
+    r"|\bwhatever's (?:\w+ )?(?:on|lit|open|running|playing)\b"
+    r"|(?:开着|亮着|放着|播着|正在放|在放|在播|在响|运行着|没关)的"
+)
+
+
+def _going(situation: Situation, found: Targets, verb: str) -> tuple[Entity, ...]:
+    """Of a class, only those that are on or open where the sentence says so; not where they are to
+    become that."""
+    if verb in _ON or verb == "unlock" or not found.group:
+        return found.entities
+    if not _GOING.search(situation.marked.text):
+        return found.entities
+    return (
+        tuple(one for one in found.entities if situation.state.get(one.id) not in _RESTING)
+        or found.entities
+    )
+
+
+_RESTING = ("off", "closed", "idle", "docked", "stopped", "locked", "paused", None)
 
 
 def _able(

@@ -13,6 +13,7 @@ the speaker is.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +30,19 @@ from qingyu.act.world import Entity, World
 
 _OF_PLAYING = frozenset({"pause", "stop", "next", "previous", "mute", "unmute", "volume"})
 """What people say about the player that plays, without a word for which."""
+_HERE = re.compile(
+    r"\b(?:in|from) (?:here|this room)\b|\baround here\b|(?<!离开)这(?:屋|间|个?房间|里头|里|儿)"
+    r"|(?<![个有间各每他全的])(?:屋里|房间里)"
+)
+"""Where "all of them" are not all of the household."""
+_THEIRS = re.compile(
+    r"\b(?:his|her|their|its)\b(?= (?:[\w-]+ )?(?:lights?|lamps?|lighting|radiators?|heater"
+    r"|heating|ac|air|fans?|blinds?|curtains?|shutters?|windows?|doors?|locks?|tv|telly|speakers?|music"
+    r"|media|sockets?|switch(?:es)?|thermostat|temperature|humidi\w+|bed\w*|room|side|end|place)\b)"
+    r"|\b(?:his|hers|theirs)\b(?= (?:too|as well|also|off|on|up|down|open|closed|shut|instead)\b"
+    r"| ?[,.;!?]|$)|那(?:边|屋|间|头|儿)|[他她]那"
+)
+"""Somebody's things or room; whose parcel it is, or whose key, says nothing of that."""
 _SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
 CLASS_OF = {
     "mute": "volume", "unmute": "media", "pause": "media", "play": "media", "next": "media",
@@ -147,6 +161,11 @@ class Situation:
             some = tuple(one for one in like if one.area in areas)
             if not some:
                 return Targets(absent=(Absent(thing=like[0].domain, places=areas),))
+        picked = which_said(self.marked) if len(some) > 1 else None
+        if picked is not None and picked >= len(some):  # the fifth of three
+            return Targets(open=tuple(one.id for one in some))
+        if picked is not None:
+            some = (some[picked],)
         return Targets(entities=self._without(some, scope), group=len(some) > 1)
 
     def _named(self, marks: tuple[Pointer, ...], scope: Scope) -> Targets:
@@ -185,12 +204,16 @@ class Situation:
             if not there:
                 return Targets(absent=(Absent(thing=name, places=areas),))
             return self._left(name, there, scope)
+        there = self._theirs(some)
+        if there:
+            return self._left(name, there, scope)
         near = narrowed(name, self.here(some), text)
         some = narrowed(name, some, text) or _instead(self.world, name, lambda _: True)
         if not some:
             return Targets(absent=(Absent(thing=name),))
         if scope.everywhere:
-            return self._left(name, some, scope)
+            here = self.here(some) if _HERE.search(text) else ()
+            return self._left(name, here or some, scope)
         if scope.elsewhere:
             here_ids = {one.id for one in self.here(some)}
             some = tuple(one for one in some if one.id not in here_ids)
@@ -204,6 +227,14 @@ class Situation:
         if not here and len(some) > 1:
             return Targets(open=tuple(one.id for one in some), group=True)
         return self._left(name, here or some, scope)
+
+    def _theirs(self, some: Iterable[Entity]) -> tuple[Entity, ...]:
+        """Of "his radiator", 那边的灯: of a class those where what was just talked about is."""
+        if not _THEIRS.search(self.marked.text):
+            return ()
+        talked = [self.world.entity(id) for id in self.focus.ids]
+        areas = {one.area for one in talked if one is not None and one.area}
+        return tuple(one for one in some if one.area in areas) if len(areas) == 1 else ()
 
     def _left(self, name: str, some: tuple[Entity, ...], scope: Scope) -> Targets:
         """Without the exceptions; there is nothing of it where these are all."""
@@ -251,6 +282,23 @@ class Situation:
                 ids = self.ids(one)
                 some = tuple(other for other in some if other.id not in ids)
         return some
+
+
+_PLACE_SAID = (
+    (0, re.compile(r"\bformer\b|前一?[个盏]|前一台|前面(?:那|的)?[个盏台]|前者|第一[个盏台]")),
+    (-1, re.compile(r"\blatter\b|\blast (?:one|of th(?:em|ose|ese))\b|后者")),
+    (-1, re.compile(r"后一?[个盏]|后一台|后面(?:那|的)?[个盏台]")),
+)
+
+
+def which_said(marked: Marked) -> int | None:
+    """Which of several that were just talked about, as an index: the second of those, 后面那个."""
+    for at, mark in enumerate(marked.marks, 1):
+        if mark.type == "ordinal" and isinstance(mark.value, int | float) and mark.value >= 1:
+            behind = marked.text.partition(f"<ordinal>{at}")[2]
+            if mark.words.endswith(("个", "盏", "台")) or re.match(r" (?:one|of)\b|$", behind):
+                return int(mark.value) - 1
+    return next((at for at, words in _PLACE_SAID if words.search(marked.text)), None)
 
 
 def _takes(verb: str, entity: Entity) -> bool:

@@ -71,3 +71,23 @@ def is_called(entity: Entity, words: tuple[str, ...]) -> bool:
         if re.search(edge + re.escape(word), names):
             return True
     return False
+
+
+_AIR = frozenset({"climate", "fan", "cover", "seat", "switch", "humidifier", "water_heater"})
+_LIGHT = frozenset({"light", "cover", "select", "level", "switch"})
+_SOUND = frozenset({"media_player", "level", "cover", "fan", "vacuum", "switch", "climate"})
+_HELPING: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("cold", "hot", "stuffy", "smell", "dry", "damp"), _AIR),
+    **dict.fromkeys(("dark", "bright", "glare", "private", "view", "read", "work"), _LIGHT),
+    **dict.fromkeys(("loud", "silent"), _SOUND),
+}
+_NO_HELP = frozenset({
+    "reminder", "timer", "alarm", "calendar", "todo", "messenger", "dialer", "navigator", "app",
+})  # fmt: skip
+
+
+def helps(word: str, domains: set[str]) -> bool:
+    """Whether what is ordered in some domains may be why somebody speaks of a wish: then only
+    that is done. Who goes to bed or has guests may order anything."""
+    known = _HELPING.get(word)
+    return bool(domains - _NO_HELP if known is None else domains & known)

@@ -147,7 +147,7 @@ def _by_sun(text: str, durations: list[Duration]) -> list[Found]:
             continue
         base: Literal["sunrise", "sunset"] = "sunset" if match["sunset"] else "sunrise"
         start, end, seconds = match.start(), match.end(), 0
-        dark = re.match(r"(?a)(?:it is|it's) (?:dark|light)", match[0])
+        dark = re.match(r"(?a)(?:it is|it's|it's getting) (?:dark|light)", match[0])
         lead = re.search(r"(?a)\b(?:when|once|after|until|as soon as|before|till) $", text[:start])
         if dark and not lead:
             continue

@@ -19,7 +19,9 @@ ORDERS = frozenset((
     "unmute", "lock", "return", "activate", "set", "more", "less", "clean",
 ))  # fmt: skip
 """Orders that may come later, with others, or fail because there is no such device."""
-JOINED = ORDERS | {"unlock", "add", "wish", "absent", "launch"}
+JOINED = ORDERS | {
+    "unlock", "add", "wish", "absent", "launch", "ask", "remove", "call", "navigate", "send",
+}  # fmt: skip
 _ALONE = frozenset({"talk", "yes", "no", "pick", "undo", "wish", "ask", "unable", ""})
 """What is said without a reason, or is one."""
 _ABSENT: Mapping[str, str] = {
@@ -27,7 +29,7 @@ _ABSENT: Mapping[str, str] = {
     "media_player": "absent_media", "switch": "absent_switch", "fan": "absent_switch",
     "humidifier": "absent_switch", "water_heater": "absent_switch", "vacuum": "absent_switch",
 }  # fmt: skip
-SCHEDULED, JOINED_SHARE, ABSENT, NO_PLACE, REASONED = 0.07, 0.25, 0.05, 0.05, 0.2
+SCHEDULED, JOINED_SHARE, ABSENT, NO_PLACE, REASONED = 0.07, 0.27, 0.05, 0.05, 0.2
 """How often each is done to an order it can be done to."""
 
 Another = Callable[[str], Draft | None]
@@ -55,7 +57,7 @@ class Changer:
                 kind = "device" if roll < SCHEDULED + ABSENT else "area"
                 self.absent(draft, household, chance, kind)
         if chance.random() < JOINED_SHARE:
-            for _ in range(chance.choice((1, 1, 1, 2))):
+            for _ in range(chance.choice((1, 1, 1, 2, 3))):
                 self.join(draft, chance, another)
         self._reason(draft, household, chance, REASONED)
 
@@ -89,11 +91,11 @@ class Changer:
         other = another(_LIKELY)
         if other is None or " ; " in other.meaning() or other.verb not in JOINED:
             return
-        if len(draft.pointed()) + len(other.pointed()) > 6:
+        if len(draft.pointed()) + len(other.pointed()) > 8:
             return
         if other.pending == "which" or not self.rules.joiners:
             return
-        if '"' in draft.meaning() and draft.verb == "add":
+        if '"' in draft.meaning() and draft.verb in ("add", "send"):
             return
         joiner = _text(chance.choice(self.rules.joiners), chance)
         if "wish" in (draft.verb, other.verb) and not any(map(str.isalpha, joiner)):
@@ -156,7 +158,10 @@ class Changer:
             draft.pieces[:0] = [*words, Piece(self.gap)]
 
 
-_LIKELY = "on off open close set more less start pause play lock activate return"
+_LIKELY = (
+    "on off open close set more less start pause play lock activate return"
+    " ask add remove call send navigate next mute clean stop unlock"
+)
 
 
 def _text(template: Template, chance: random.Random) -> str:

@@ -1,0 +1,127 @@
+"""Which devices words mean that no form says: in here, his, whichever are on, the second one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qingyu.act.forms.reader import parse_form
+from qingyu.act.marks.marker import Marker
+from qingyu.act.resolving.resolve import resolve
+from qingyu.act.resolving.situation import which_said
+from qingyu.act.state import initial
+from qingyu.act.understood import Do, Focus, Which
+from qingyu.act.world import World
+from tests.act.houses import house
+from tests.act.test_resolve import NOW, means
+
+HOME = """
+name: home
+speaker: lounge
+floors: []
+areas:
+  - {id: lounge, names: [lounge]}
+  - {id: theo, names: [Theo's room]}
+entities:
+  - {id: light.main, names: [ceiling lamp], area: lounge, state: "off"}
+  - {id: light.side, names: [side lamp], area: lounge, state: "on"}
+  - {id: light.theo, names: [rocket lamp], area: theo, state: "on"}
+  - {id: climate.lounge, names: [lounge radiator], area: lounge, state: heat,
+     attributes: {temperature: 20}, options: {mode: ["off", heat]}}
+  - {id: climate.theo, names: [Theo radiator], area: theo, state: heat,
+     attributes: {temperature: 20}, options: {mode: ["off", heat]}}
+  - {id: cover.window, names: [bay window], area: lounge, state: open, attributes: {kind: window}}
+  - {id: reminder.me, names: [reminders], area: lounge}
+"""
+LAMPS = Focus(("light.main", "light.side", "light.theo"))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return house(tmp_path, HOME)
+
+
+def ids(world: World, form: str, said: str, focus: Focus = Focus()) -> list[str]:  # noqa: B008
+    parts = means(world, form, said=said, speaker="lounge", focus=focus)
+    return [call.entity for one in parts if isinstance(one, Do) for call in one.calls]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("all lights off", ["light.main", "light.side", "light.theo"]),
+        ("all the lights in here off", ["light.main", "light.side"]),
+        ("把屋里的灯都关了", ["light.main", "light.side"]),
+        ("把所有房间里的灯都关了", ["light.main", "light.side", "light.theo"]),
+        ("我离开这儿了，灯全关", ["light.main", "light.side", "light.theo"]),
+        ("whichever lights are still on, turn them off", ["light.side", "light.theo"]),
+        ("开着的灯都关了", ["light.side", "light.theo"]),
+        ("all lights that are on in here off", ["light.side"]),
+        ("lights are to go off", ["light.main", "light.side", "light.theo"]),
+    ],
+)
+def test_all_of_a_class(world: World, said: str, found: list[str]) -> None:
+    assert ids(world, "off light all", said) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("turn those off", ["light.main", "light.side", "light.theo"]),
+        ("turn the latter off", ["light.theo"]),
+        ("turn the last one off", ["light.theo"]),
+        ("关掉前面那个", ["light.main"]),
+        ("last of all turn them off", ["light.main", "light.side", "light.theo"]),
+        ("last night it was on, turn it off", ["light.main", "light.side", "light.theo"]),
+    ],
+)
+def test_which_of_those(world: World, said: str, found: list[str]) -> None:
+    assert ids(world, "off it", said, LAMPS) == found
+
+
+def test_an_ordinal_of_those(world: World) -> None:
+    marker, state = Marker(world), initial(world)
+    assert which_said(marker.mark("put the second of those back on", state, NOW)) == 1
+    assert which_said(marker.mark("把第二个打开", state, NOW)) == 1
+    assert which_said(marker.mark("on it goes", state, NOW)) is None
+    fifth, off = marker.mark("turn the fifth one off", state, NOW), parse_form("off it")
+    (part,) = resolve(off, fifth, world, state, speaker="lounge", now=NOW, focus=LAMPS)
+    assert isinstance(part, Which), "there are three"
+
+
+def test_his_is_where_he_was_spoken_of(world: World) -> None:
+    lamp = Focus(("light.theo",))
+    assert ids(world, "off heater", "his radiator as well", lamp) == ["climate.theo"]
+    assert ids(world, "off heater", "the radiator as well", lamp) == ["climate.lounge"]
+    assert ids(world, "off heater", "his radiator as well") == ["climate.lounge"]
+    assert ids(world, "off heater", "turn his off too", lamp) == ["climate.theo"]
+    assert ids(world, "off heater", "his bus is late, heating off", lamp) == ["climate.lounge"]
+
+
+def test_a_reason_is_no_order_of_its_own(world: World) -> None:
+    """It is cold, so the window is to be shut: the heating stays as it is."""
+    assert ids(world, "wish cold ; close window", "so cold, shut the window") == ["cover.window"]
+    assert ids(world, "close window ; wish cold", "shut the window, I'm cold") == ["cover.window"]
+    assert ids(world, "wish cold", "so cold") == ["climate.lounge"]
+    both = ids(world, "wish cold ; off light", "I'm cold, and turn off the lights")
+    assert set(both) == {"climate.lounge", "light.main", "light.side"}
+
+
+def test_a_reason_takes_no_order_away(world: World) -> None:
+    form, said = "wish dark ; on light ; close window", "so dark, lights on and shut the window"
+    found = ["light.main", "light.side", "cover.window"]
+    assert ids(world, form, said) == found
+
+
+def test_what_is_to_come_on_may_be_off(world: World) -> None:
+    said = "close whichever windows are open and turn on the lights"
+    assert ids(world, "on light", said) == ["light.main", "light.side"]
+
+
+def test_what_is_said_twice_is_done_once(world: World) -> None:
+    assert ids(world, "off light ; off light", "lights off") == ["light.main", "light.side"]
+    # But not what has to be done again, or adds up.
+    form = "off <light:ceiling lamp> ; on <light:ceiling lamp> ; off <light:ceiling lamp>"
+    assert ids(world, form, "ceiling lamp off, on, off") == ["light.main"] * 3
+    assert len(ids(world, "less heater temperature ; less heater temperature", "down, down")) == 2
