@@ -178,3 +178,15 @@ def test_a_real_model_agrees_with_its_scores(default_model_path: Path) -> None:
         assert [info.logprob for info in infos] == pytest.approx(score.token_log_probs, abs=1e-5)
         greedy = all(info.logprob == info.top[0][2] for info in infos)
         assert greedy == score.is_greedy
+
+
+def test_how_likely_the_end_was() -> None:
+    model = fake_model()
+    first = model.generate(PROMPT, max_tokens=1).read().tokens[0]
+    row = model.logits(PROMPT)[-1].astype(np.float64)
+    asked: dict[str, Any] = {"max_tokens": 3, "stop_tokens": [first]}
+    ended = model.generate(PROMPT, logprobs=0, **asked).read()
+    assert (ended.stop, ended.logprobs) == (first, ())
+    assert ended.end_logprob == pytest.approx(row[first] - np.log(np.exp(row).sum()), abs=1e-5)
+    assert model.generate(PROMPT, **asked).read().end_logprob == 0
+    assert model.generate(PROMPT, max_tokens=1, logprobs=0).read().end_logprob == 0
