@@ -16,9 +16,11 @@ from qingyu.make.export import export_run
 from qingyu.make.family import build, find
 from qingyu.make.shards import Shards
 from qingyu.make.training.batches import BatchConfig, DataConfig, RowStream
+from qingyu.make.training.checkpoints import best_checkpoint
+from qingyu.make.training.config import TrainingConfig
 from qingyu.make.training.start import StartConfig, filled, open_start
 from qingyu.make.training.teacher import Teacher, TeacherConfig
-from qingyu.make.training.trainer import train
+from qingyu.make.training.trainer import Outcome, train
 from tests.make.training.made import made_config, made_data, made_tokenizer, sentences
 
 
@@ -111,6 +113,30 @@ def test_an_adapter_learns_beside_a_frozen_base(base: Path, answers: Path) -> No
     settings = json.loads((outcome.folder / "config.json").read_text())
     assert settings["base"] == str(base / "base.gguf")
     assert settings["lora"]["rank"] == 4
+    goes_on_with_the_adapter(base, answers, outcome)
+
+
+def goes_on_with_the_adapter(base: Path, answers: Path, first: Outcome) -> None:
+    """At a rate of nearly nothing it stays what it was; another rank is refused."""
+
+    def config(run: Path, rank: int) -> TrainingConfig:
+        return made_config(
+            answers, kind="tuning", start={"model": str(base / "base.gguf")},
+            data__tokenizer=None, lora={"rank": rank, "run": str(run)}, steps=1,
+            run=str(answers / f"{run.name}{rank}"), schedule__warmup_steps=0,
+            optimizer__learning_rate=1e-9,
+        )  # fmt: skip
+
+    name = "adapter_model.safetensors"
+    more = load_file(train(config(first.folder, 4)).checkpoint / name)
+    for key, one in load_file(best_checkpoint(first.folder) / name).items():
+        assert torch.allclose(more[key], one, atol=1e-7), key
+    with pytest.raises(
+        InvalidRequestError, match=r"another adapter: .* \(4, 384\) there, \(8, 384\)"
+    ):
+        train(config(first.folder, 8))
+    with pytest.raises(TrainingError, match="no checkpoint to start from"):
+        train(config(base, 4))
 
 
 def stop() -> None:

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qingyu.errors import TrainingError
+from qingyu.make.training.checkpoints import best_checkpoint
 from qingyu.make.training.checks import at_least, between, one_of, unfit
 from qingyu.text import pick
 
@@ -29,12 +32,14 @@ _PREFIX, _ADAPTER = "base_model.model.", ".default"
 @dataclass(frozen=True, kw_only=True)
 class LoraConfig:
     """rank: of the products. alpha: they count alpha / rank. dropout: share of inputs left out
-    while training. targets: which matrices of each layer."""
+    while training. targets: which matrices of each layer. run: a folder of another run, whose
+    best adapter is learned on (of the same rank and targets); without it a new one is begun."""
 
     rank: int = 16
     alpha: float = 32.0
     dropout: float = 0.0
     targets: tuple[str, ...] = TARGETS
+    run: str | None = None
 
     def __post_init__(self) -> None:
         at_least("lora.rank", self.rank, 1)
@@ -46,14 +51,50 @@ class LoraConfig:
 
 
 def attach(network: PackedDecoder, config: LoraConfig, *, seed: int, base: str) -> None:
-    """Put the adapter's layers in, freeze everything else. The same for a seed."""
+    """Put the adapter's layers in, freeze everything else. The same for a seed. Raises
+    TrainingError when the run to go on from has no adapter, InvalidRequestError for another one."""
     import torch
     from peft import inject_adapter_in_model
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(_peft_config(config, base), network)
+    if config.run:
+        _learn_on(network, best_checkpoint(Path(config.run)) / ADAPTER_FILE)
     network.train()
+
+
+def _learn_on(network: PackedDecoder, file: Path) -> None:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        found = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            pick(
+                f"{file} is no adapter to go on from: {error}",
+                f"{file} 中没有可继续的适配器：{error}",
+            )
+        ) from error
+    own = {saved_name(name): one for name, one in network.named_parameters() if "lora_" in name}
+    ours, theirs = ({name: tuple(one.shape) for name, one in of.items()} for of in (own, found))
+    if ours != theirs:
+        name = min(name for name, _ in ours.items() ^ theirs.items())
+        raise unfit(
+            "lora.run",
+            pick(
+                f"lora.run: {file} is another adapter: {name} is"
+                f" {theirs.get(name, 'missing')} there, {ours.get(name, 'missing')} here;"
+                " give its rank and targets",
+                f"lora.run：{file} 是另一种适配器：{name} 在其中为 {theirs.get(name, '无')}，"
+                f"此处为 {ours.get(name, '无')}；请使用相同的 rank 与 targets",
+            ),
+        )
+    with torch.no_grad():
+        for name, one in own.items():
+            one.copy_(found[name])
 
 
 def _peft_config(config: LoraConfig, base: str) -> Any:

@@ -36,6 +36,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def best_checkpoint(run: Path) -> Path:
+    """The folder of a run's best checkpoint. Raises TrainingError when there is none."""
+    checkpoints = run / "checkpoints"
+    try:
+        found = checkpoints / Path((checkpoints / "best").read_text(encoding="utf-8").strip()).name
+        (found / STATE).stat()
+    except OSError as error:
+        raise TrainingError(
+            pick(
+                f"{run} has no checkpoint to start from: {error.filename} is missing",
+                f"{run} 没有可用的检查点：缺少 {error.filename}",
+            )
+        ) from error
+    return found
+
+
 class _Turns:
     """Everything a checkpoint holds, read in the same order by all processes."""
 

@@ -20,6 +20,7 @@ from qingyu.make.family import DecoderConfig
 from qingyu.make.from_gguf import read_gguf, state_dict
 from qingyu.make.network import NetworkConfig
 from qingyu.make.text_tokenizer import TextTokenizer, load_tokenizer
+from qingyu.make.training.checkpoints import best_checkpoint
 from qingyu.make.training.checks import unfit
 from qingyu.models.gguf import GGUFFile
 from qingyu.models.hashes import read_json
@@ -172,25 +173,14 @@ def _of_run(folder: Path, tokenizer: str | None) -> Start:
     if record.get("lora"):
         raise InvalidRequestError(
             pick(
-                f"{folder} holds an adapter; start from the model it stands on, or export the two"
-                " merged and start from that",
-                f"{folder} 只含适配器；请从其基础模型开始，或将两者合并导出后再开始",
+                f"{folder} holds an adapter; start from the model it stands on (lora.run goes on"
+                " with the adapter), or export the two merged and start from that",
+                f"{folder} 只含适配器；请从其基础模型开始（lora.run 可继续训练该适配器），"
+                "或将两者合并导出后再开始",
             ),
             param="start.run",
         )
-    checkpoints = folder / "checkpoints"
-    try:
-        name = (checkpoints / "best").read_text(encoding="utf-8").strip()
-        file = checkpoints / Path(name).name / "model.safetensors"
-        size = file.stat().st_size
-    except OSError as error:
-        raise TrainingError(
-            pick(
-                f"{folder} has no checkpoint to start from: {error.filename} is missing",
-                f"{folder} 没有可用的检查点：缺少 {error.filename}",
-            )
-        ) from error
-    assert size
+    file = best_checkpoint(folder) / "model.safetensors"
     decoder = DecoderConfig(**record["model"])
 
     def load() -> LlamaForCausalLM:
