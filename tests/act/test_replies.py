@@ -157,8 +157,14 @@ def told(fact: Any, language: Language, world: World = HOUSE) -> str:
         ),
         (
             Question(("todo.groceries",), "items"),
-            "采购单有：豆腐、鸡蛋、oat milk。",
-            "The groceries: 豆腐, 鸡蛋, oat milk.",
+            "采购单有3项：豆腐、鸡蛋、oat milk。",
+            "The groceries (3 entries): 豆腐, 鸡蛋, oat milk.",
+        ),
+        (
+            Question(("light.dora_corner", "light.max_corner"), "list"),
+            "有2个：朵朵的房间的角落灯和小麦的房间的角落灯，其中1个开着：朵朵的房间的角落灯。",
+            "There are 2: Dora's room corner lamp and Max's room corner lamp;"
+            " on: Dora's room corner lamp (1).",
         ),
         (
             Question(("binary_sensor.dora_window",), "state"),

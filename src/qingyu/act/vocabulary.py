@@ -25,6 +25,10 @@ SENSOR_KINDS = (
     "range", "tire_pressure",
 )  # fmt: skip
 BINARY_KINDS = ("door", "window", "motion", "presence", "smoke", "leak", "rain")
+SWITCHED = (
+    "light", "switch", "fan", "humidifier", "water_heater", "climate", "media_player",
+)  # fmt: skip
+"""Domains with on and off."""
 RISKY_COVERS = frozenset({"garage", "gate", "door", "boot"})
 """Opening these lets somebody in, or something out."""
 CLOSED_WHILE_MOVING = frozenset({"door", "boot"})

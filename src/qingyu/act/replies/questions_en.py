@@ -103,7 +103,7 @@ class QuestionsEn(OrdersEn):
         if not ids:
             return "There is no such device."
         if key == "list" and not all(self.entity(one).domain in RECORDS for one in ids):
-            return f"There is {self.listed([the(one) for one in self.names(ids)])}."
+            return self._inventory(ids, state)
         if key in ("state", "open?", "on?") and len(ids) > 1:
             return self._several(ids, state)
         told = [self._about(self.entity(one), key, state) for one in ids]
@@ -113,7 +113,10 @@ class QuestionsEn(OrdersEn):
         name = the(self.name(entity.id))
         if key in RECORDS.values() or key == "list":
             entries = self.is_now(entity.id, state)
-            return f"{name} is empty" if entries == "empty" else f"{name}: {entries}"
+            if entries == "empty":
+                return f"{name} is empty"
+            count = len(records(state, entity.id)) if entity.domain in RECORDS else 0
+            return f"{name}{f' ({count} entries)' if count > 1 else ''}: {entries}"
         if key == "where":
             key = "place" if entity.supports("place") else "area" if entity.supports("area") else ""
             area = self.world.area(entity.area)
@@ -147,6 +150,18 @@ class QuestionsEn(OrdersEn):
         ]
         return f", {', '.join(told)}" if told else ""
 
+    def _inventory(self, ids: tuple[str, ...], state: State) -> str:
+        """What there is, and how much of it is on."""
+        names = self.listed([the(one) for one in self.names(ids)])
+        if len(ids) < 2:
+            return f"There is {names}."
+        going = [one for one in self.switched(ids) if active(state.get(one))]
+        if len(going) == len(ids):
+            on = "; all of them are on"
+        else:
+            on = f"; on: {self.listed(self.names(going))} ({len(going)})" if going else ""
+        return f"There are {len(ids)}: {names}{on}."
+
     def _several(self, ids: tuple[str, ...], state: State) -> str:
         """Which of them are on, open, unlocked. Measured values one by one, if it is only those."""
         others = [one for one in ids if isinstance(state.get(one), str)]
@@ -172,4 +187,5 @@ class QuestionsEn(OrdersEn):
             for one in records(state, id)
             if about_then(one, agenda.about, now, self.world.sun)
         ]
-        return f"{', '.join(found)}." if found else "Nothing is planned then."
+        count = f"{len(found)} entries: " if len(found) > 1 else ""
+        return f"{count}{', '.join(found)}." if found else "Nothing is planned then."

@@ -66,7 +66,8 @@ class QuestionsZh(OrdersZh):
     def _without_state(self, entity: Entity, state: State) -> str:
         if entity.domain in RECORDS:
             entries = [self.entry(one) for one in records(state, entity.id)]
-            return f"有：{'、'.join(entries)}" if entries else "是空的"
+            count = f"{len(entries)}项" if len(entries) > 1 else ""
+            return f"有{count}：{'、'.join(entries)}" if entries else "是空的"
         if entity.domain == "app":
             opened = str(state.get(entity.id, "open") or "")
             return f"开着{self.option(entity, opened)}" if opened else "没有打开的"
@@ -109,7 +110,7 @@ class QuestionsZh(OrdersZh):
         if not ids:
             return "没有这样的设备。"
         if key == "list" and not all(self.entity(one).domain in RECORDS for one in ids):
-            return f"有{self.listed(self.names(ids))}。"
+            return self._inventory(ids, state)
         if key in ("state", "open?", "on?") and len(ids) > 1:
             return self._several(ids, state)
         return "；".join(self._about(self.entity(one), key, state) for one in ids) + "。"
@@ -140,6 +141,18 @@ class QuestionsZh(OrdersZh):
         ]
         return f"，{'，'.join(told)}" if told else ""
 
+    def _inventory(self, ids: tuple[str, ...], state: State) -> str:
+        """What there is, and how much of it is on."""
+        names = self.listed(self.names(ids))
+        if len(ids) < 2:
+            return f"有{names}。"
+        going = [one for one in self.switched(ids) if active(state.get(one))]
+        if len(going) == len(ids):
+            on = "，都开着"
+        else:
+            on = f"，其中{len(going)}个开着：{self.listed(self.names(going))}" if going else ""
+        return f"有{len(ids)}个：{names}{on}。"
+
     def _several(self, ids: tuple[str, ...], state: State) -> str:
         """Which of them are on, open, unlocked. Measured values one by one, if it is only those."""
         others = [one for one in ids if isinstance(state.get(one), str)]
@@ -167,4 +180,5 @@ class QuestionsZh(OrdersZh):
             for one in records(state, id)
             if about_then(one, agenda.about, now, self.world.sun)
         ]
-        return f"{'、'.join(found)}。" if found else "那时没有安排。"
+        count = f"共{len(found)}项：" if len(found) > 1 else ""
+        return f"{count}{'、'.join(found)}。" if found else "那时没有安排。"

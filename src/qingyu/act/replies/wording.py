@@ -16,6 +16,7 @@ from qingyu.act.spoken.spelling import has_hanzi
 from qingyu.act.spoken.times import Found
 from qingyu.act.state import State
 from qingyu.act.values import MOMENT, is_number, tidy
+from qingyu.act.vocabulary import SWITCHED
 from qingyu.act.when import falls_on
 from qingyu.act.world import Entity, Record, Sun, Value, World
 
@@ -46,6 +47,10 @@ class Naming:
 
     def names(self, ids: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(map(self.name, ids)))
+
+    def switched(self, ids: Iterable[str]) -> list[str]:
+        """Those that can be on and off."""
+        return [one for one in ids if self.entity(one).domain in SWITCHED]
 
     def place(self, id: str) -> str:
         """An area or floor by its id; other words as they are."""

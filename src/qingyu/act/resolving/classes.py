@@ -8,13 +8,9 @@ The words are those of `form_words.CLASSES`. Where they stand is none of its bus
 
 from __future__ import annotations
 
-from qingyu.act.vocabulary import BINARY_KINDS, DOMAINS, SENSOR_KINDS
+from qingyu.act.vocabulary import BINARY_KINDS, DOMAINS, SENSOR_KINDS, SWITCHED
 from qingyu.act.world import Entity, World
 
-SWITCHED = (
-    "light", "switch", "fan", "humidifier", "water_heater", "climate", "media_player",
-)  # fmt: skip
-"""Domains with on and off."""
 _DOMAINS = {"media": ("media_player",), "appliance": ("switch", "fan", "humidifier")}
 _KINDS = {
     "curtain": ("curtain",),

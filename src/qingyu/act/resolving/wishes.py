@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable
 from qingyu.act.calls import Call
 from qingyu.act.forms.terms import Who, Wish
 from qingyu.act.resolving.class_words import narrowed
-from qingyu.act.resolving.classes import SWITCHED, members
+from qingyu.act.resolving.classes import members
 from qingyu.act.resolving.situation import Situation
 from qingyu.act.resolving.values import adjusting
 from qingyu.act.resolving.verbs import switch
 from qingyu.act.resolving.wish_words import MAIN_LIGHT, PURPOSES, SCENES, is_called, suits
 from qingyu.act.understood import Do, Unable, Understood, Which
 from qingyu.act.values import tidy
+from qingyu.act.vocabulary import SWITCHED
 from qingyu.act.world import Entity
 
 DEGREES = 2
