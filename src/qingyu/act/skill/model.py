@@ -8,6 +8,7 @@ What it is trained on is made by `lines.py` with the same prompt.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -58,6 +59,11 @@ _TOLD = re.compile(
 _THANKS = re.compile(
     r"(?:ah |oh |oh yes |哎|哦|嗯)*(?:thanks|thank you|cheers|谢谢|多谢)\b|谢谢|多谢"
 )
+TALK = -1.5
+"""Where conversation is found likelier than this for the whole sentence, as a natural logarithm, it
+is that: to do nothing is the smaller mistake."""
+_LIKELIEST = 20
+"""Of the first tokens, among which conversation is looked for."""
 PARTED = 1.0
 """How much likelier the pieces of a sentence with an exception must be than the whole, as a natural
 logarithm for each cut."""
@@ -97,20 +103,23 @@ def pending_of(context: str) -> Pending:
 
 class _Said(NamedTuple):
     """What the model makes of a piece. likely: natural log of how likely it found the form, its
-    end too, before the grammar."""
+    end too, before the grammar. talk: of how likely, that it is conversation."""
 
     form: Form
     likely: float
+    talk: float
 
 
 class _Way(NamedTuple):
     """How a sentence is read up to some place. context: for the piece that comes next. when: a
-    time that was said before its order, so that what follows is for then as well."""
+    time that was said before its order, so that what follows is for then as well. talk: how likely
+    the last piece is conversation."""
 
     likely: float
     forms: tuple[Form, ...]
     context: str
     when: Pointer | None = None
+    talk: float = -math.inf
 
 
 class SkillModel:
@@ -127,14 +136,19 @@ class SkillModel:
             return None
         pieces = cuts(marked)
         ways = {0: _Way(0.0, (), context)}
+        talk = -math.inf
         for start in range(len(pieces)):
             if start in ways:
                 for end, way in self._further(ways[start], marked, pieces, start):
+                    if not start and end == len(pieces):
+                        talk = way.talk
                     if end not in ways or way.likely > ways[end].likely:
                         ways[end] = way
         best = ways.get(len(pieces))
         if best is None:
             return None
+        if talk > TALK and not pending_of(context):
+            return _TALK
         form, told = _together(best.forms), _TOLD.match(marked.text) is not None
         unsure = best.likely < (SURE_TOLD if told else SURE)
         return _TALK if unsure and (told or _is_wish(form)) and not context.strip(" |") else form
@@ -159,7 +173,8 @@ class SkillModel:
         for end, one, (piece, numbers) in zip(ends, said, parts, strict=True):
             if one is not None:
                 likely = before.likely + one.likely - cost
-                yield end, _after(before, one.form, piece, numbers, likely)
+                way = _after(before, one.form, piece, numbers, likely)
+                yield end, way._replace(talk=one.talk)
 
     def _said(self, asked: Sequence[tuple[str, Marked]]) -> list[_Said | None]:
         """A form for each piece, chosen token by token; None where it has no end or no room."""
@@ -174,7 +189,7 @@ class SkillModel:
                             tokens,
                             lark=grammar,
                             max_tokens=LONGEST,
-                            logprobs=0,
+                            logprobs=_LIKELIEST,
                             adapter=self._adapter,
                         )
                     )
@@ -196,7 +211,9 @@ def _read(result: Result, text: str) -> _Said | None:
         likely = sum(one.logprob for one in result.logprobs) + result.end_logprob
         form = parse_form(result.text)
         unsure = likely < SURE or _THANKS.match(text) is not None
-        return _Said(_TALK if unsure and _is_wish(form) else form, likely)
+        first = result.logprobs[0].top if result.logprobs else ()
+        talk = max((one for _, raw, one in first if raw == b"talk"), default=-math.inf)
+        return _Said(_TALK if unsure and _is_wish(form) else form, likely, talk)
     except InvalidRequestError:  # what the grammar lets through and no reader takes
         return None
 
