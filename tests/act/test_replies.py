@@ -156,6 +156,16 @@ def told(fact: Any, language: Language, world: World = HOUSE) -> str:
             "Dora's floor heating is on (heat), set to 22 °C, room at 21 °C.",
         ),
         (
+            Question(("climate.dora",), "temperature"),
+            "朵朵房地暖的设定温度是22°C，室温21°C。",
+            "Dora's floor heating is set to 22 °C, room at 21 °C.",
+        ),
+        (
+            Question(("climate.dora",), "current_temperature"),
+            "朵朵房地暖的室温是21°C，设定温度22°C。",
+            "The current temperature of Dora's floor heating is 21 °C, set to 22 °C.",
+        ),
+        (
             Question(("todo.groceries",), "items"),
             "采购单有3项：豆腐、鸡蛋、oat milk。",
             "The groceries (3 entries): 豆腐, 鸡蛋, oat milk.",

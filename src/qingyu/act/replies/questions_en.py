@@ -6,7 +6,7 @@ from datetime import datetime
 
 from qingyu.act.calls import RECORDS
 from qingyu.act.replies.orders_en import MODES, OrdersEn, the
-from qingyu.act.replies.wording import about_then, active, amount, records
+from qingyu.act.replies.wording import BESIDE, about_then, active, amount, records
 from qingyu.act.state import State
 from qingyu.act.understood import Agenda, Question
 from qingyu.act.world import Entity, Value
@@ -23,10 +23,11 @@ _MORE = {
     "cover": ("position",),
     "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
     "water_heater": ("temperature", "current_temperature"), "vacuum": ("battery",),
-    "climate": ("temperature", "fan", "current_temperature"), "robot": ("place", "battery"),
+    "climate": ("temperature", "fan", "current_temperature"),
+    "robot": ("place", "heading", "battery"),
     "charger": ("limit",),
 }  # fmt: skip
-_ALWAYS = {"current_temperature", "current_humidity", "battery", "place", "limit"}
+_ALWAYS = {"current_temperature", "current_humidity", "battery", "place", "heading", "limit"}
 
 
 def capital(text: str) -> str:
@@ -114,7 +115,7 @@ class QuestionsEn(OrdersEn):
         if key in RECORDS.values() or key == "list":
             entries = self.is_now(entity.id, state)
             if entries == "empty":
-                return f"{name} is empty"
+                return f"there is nothing on {name}"
             count = len(records(state, entity.id)) if entity.domain in RECORDS else 0
             return f"{name}{f' ({count} entries)' if count > 1 else ''}: {entries}"
         if key == "where":
@@ -134,10 +135,13 @@ class QuestionsEn(OrdersEn):
             return f"{name} has no {self.attribute(entity, key)}"
         if key in ("place", "area", "muted", "oscillating"):
             return f"{name} is {self._attribute(entity, key, state)}"
+        other = BESIDE.get(key, "")
+        also = state.get(entity.id, other) is not None and entity.supports(other)
+        beside = f", {self._attribute(entity, other, state)}" if also else ""
         if key == "temperature":
-            return f"{name} is {self._attribute(entity, key, state)}"
+            return f"{name} is {self._attribute(entity, key, state)}{beside}"
         value = self.value(entity, key, state.get(entity.id, key) or 0)
-        return f"the {self.attribute(entity, key)} of {name} is {value or 'nothing'}"
+        return f"the {self.attribute(entity, key)} of {name} is {value or 'nothing'}{beside}"
 
     def _more(self, entity: Entity, state: State) -> str:
         going = active(state.get(entity.id))

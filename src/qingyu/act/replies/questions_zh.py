@@ -6,7 +6,7 @@ from datetime import datetime
 
 from qingyu.act.calls import RECORDS
 from qingyu.act.replies.orders_zh import LEVELS, MODES, OrdersZh
-from qingyu.act.replies.wording import about_then, active, amount, records
+from qingyu.act.replies.wording import BESIDE, about_then, active, amount, records
 from qingyu.act.state import State
 from qingyu.act.understood import Agenda, Question
 from qingyu.act.world import Entity, Value
@@ -29,10 +29,11 @@ _MORE = {
     "cover": ("position",),
     "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
     "water_heater": ("temperature", "current_temperature"), "vacuum": ("battery",),
-    "climate": ("temperature", "fan", "current_temperature"), "robot": ("place", "battery"),
+    "climate": ("temperature", "fan", "current_temperature"),
+    "robot": ("place", "heading", "battery"),
     "charger": ("limit",),
 }  # fmt: skip
-_ALWAYS = {"current_temperature", "current_humidity", "battery", "place", "limit"}
+_ALWAYS = {"current_temperature", "current_humidity", "battery", "place", "heading", "limit"}
 
 
 class QuestionsZh(OrdersZh):
@@ -128,7 +129,10 @@ class QuestionsZh(OrdersZh):
             return f"{name}{self.is_now(entity.id, state)}{self._more(entity, state)}"
         if not entity.supports(key):
             return f"{name}没有{self.attribute(entity, key)}"
-        return f"{name}{self._alone(entity, key, state)}"
+        other = BESIDE.get(key, "")
+        also = state.get(entity.id, other) is not None and entity.supports(other)
+        beside = f"，{self._attribute(entity, other, state)}" if also else ""
+        return f"{name}{self._alone(entity, key, state)}{beside}"
 
     def _more(self, entity: Entity, state: State) -> str:
         going = active(state.get(entity.id))

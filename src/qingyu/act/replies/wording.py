@@ -22,6 +22,9 @@ from qingyu.act.world import Entity, Record, Sun, Value, World
 
 _IDLE = frozenset({"off", "closed", "locked", "idle", "paused", "docked", "stopped"})
 _NEAR = timedelta(minutes=30)
+_BESIDE = {"temperature": "current_temperature", "humidity": "current_humidity"}
+BESIDE = _BESIDE | {measured: wanted for wanted, measured in _BESIDE.items()}
+"""What is told beside an attribute: what is measured beside what is set, and the other way."""
 
 
 class Naming:
