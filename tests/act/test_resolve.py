@@ -164,6 +164,22 @@ def test_what_values(world: World, form: str, call: str) -> None:
     assert only.split(" ", 2)[2] == call
 
 
+@pytest.mark.parametrize(
+    ("said", "form", "call"),
+    [
+        ("空调调低到19度", "less <climate:空调> temperature by <degree:19度>", "temperature=19"),
+        ("空调再低19度", "less <climate:空调> temperature by <degree:19度>", "temperature=5"),
+        ("空调降了19度", "less <climate:空调> temperature by <degree:19度>", "temperature=5"),
+        ("空调调高到20度", "more <climate:空调> temperature by <degree:20度>", "temperature=44"),
+    ],
+)
+def test_a_number_may_be_a_goal(world: World, said: str, form: str, call: str) -> None:
+    """Where the range ends before the amount, a value on the way is what was meant."""
+    (part,) = means(world, form, said=said)
+    assert isinstance(part, Do)
+    assert [shown(one).split(" ", 2)[2] for one in part.calls] == [call]
+
+
 def test_the_sentence_knows_more_than_the_class(tmp_path: Path) -> None:
     home = house(
         tmp_path,

@@ -80,6 +80,16 @@ def test_which_of_those(world: World, said: str, found: list[str]) -> None:
     assert ids(world, "off it", said, LAMPS) == found
 
 
+def test_all_of_those(world: World) -> None:
+    talked = Focus(("light.main", "light.side"))
+    assert ids(world, "off light all", "turn them all off", talked) == ["light.main", "light.side"]
+    assert ids(world, "off light all", "那几盏都关了吧", talked) == ["light.main", "light.side"]
+    everything = ["light.main", "light.side", "light.theo"]
+    assert ids(world, "off light all", "turn all lights off", talked) == everything
+    assert ids(world, "off light all", "turn them all off", Focus(("light.main",))) == everything
+    assert ids(world, "off light all", "turn them all off", Focus(("climate.theo",))) == everything
+
+
 def test_an_ordinal_of_those(world: World) -> None:
     marker, state = Marker(world), initial(world)
     assert which_said(marker.mark("put the second of those back on", state, NOW)) == 1

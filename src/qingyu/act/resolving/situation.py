@@ -43,6 +43,7 @@ _THEIRS = re.compile(
     r"| ?[,.;!?]|$)|那(?:边|屋|间|头|儿)|[他她]那"
 )
 """Somebody's things or room; whose parcel it is, or whose key, says nothing of that."""
+_THOSE = re.compile(r"\b(?:them|those|these)\b|它们|[那这](?:些|几[个盏台扇])")
 _SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
 CLASS_OF = {
     "mute": "volume", "unmute": "media", "pause": "media", "play": "media", "next": "media",
@@ -204,7 +205,7 @@ class Situation:
             if not there:
                 return Targets(absent=(Absent(thing=name, places=areas),))
             return self._left(name, there, scope)
-        there = self._theirs(some)
+        there = self._theirs(some) or (self._those(some) if scope.everywhere else ())
         if there:
             return self._left(name, there, scope)
         near = narrowed(name, self.here(some), text)
@@ -235,6 +236,13 @@ class Situation:
         talked = [self.world.entity(id) for id in self.focus.ids]
         areas = {one.area for one in talked if one is not None and one.area}
         return tuple(one for one in some if one.area in areas) if len(areas) == 1 else ()
+
+    def _those(self, some: Iterable[Entity]) -> tuple[Entity, ...]:
+        """Of "turn them all off": of a class those that were just talked about, if several."""
+        if not _THOSE.search(self.marked.text):
+            return ()
+        talked = tuple(one for one in some if one.id in self.focus.ids)
+        return talked if len(talked) > 1 else ()
 
     def _left(self, name: str, some: tuple[Entity, ...], scope: Scope) -> Targets:
         """Without the exceptions; there is nothing of it where these are all."""

@@ -10,6 +10,8 @@ position and speed, 1 °C of a room and 5 °C of water, 500 K, 10 % of humidity,
 
 from __future__ import annotations
 
+import re
+
 from qingyu.act.calls import Call
 from qingyu.act.forms.terms import Pointer, Value
 from qingyu.act.resolving.parameters import BARE, PARAMETERS, SPEEDS, raised
@@ -25,6 +27,8 @@ _SHARES = {"low": 20, "medium": 50, "high": 80}
 WHITES = {"low": 6000, "medium": 4000, "high": 2700, "white": 5000}
 """Kelvin; high is warm."""
 _FANS = ("low", "medium", "high")
+_AMOUNT = re.compile(r"\b(?:by|another|more|less|extra|further)\b|[再多少加减各]|(?<!到)了")
+"""Words that say how far a value goes; without them a number that the range has may be a goal."""
 
 
 def setting(situation: Situation, entity: Entity, pairs: Pairs) -> list[Call] | None:
@@ -187,7 +191,13 @@ def adjusting(
     amount = mark.value if mark is not None else None
     direction = 1 if more != (key == "color_temperature") else -1
     if isinstance(amount, int | float):
-        return Call("set", entity.id, {name: tidy(now + direction * abs(amount))})
+        wanted = now + direction * abs(amount)
+        low, high = entity.range_of(key, attribute)
+        inside = (low is None or low <= wanted) and (high is None or wanted <= high)
+        goal = not inside and (amount > now if direction > 0 else amount < now)
+        if goal and not _AMOUNT.search(situation.marked.text):
+            wanted = amount
+        return Call("set", entity.id, {name: tidy(wanted)})
     return Call("set", entity.id, {name: raised(entity, key, now, direction)})
 
 
