@@ -31,6 +31,10 @@ entities:
      attributes: {temperature: 20}, options: {mode: ["off", heat]}}
   - {id: climate.theo, names: [Theo radiator], area: theo, state: heat,
      attributes: {temperature: 20}, options: {mode: ["off", heat]}}
+  - {id: climate.pump, names: [heat pump], area: lounge, state: heat,
+     attributes: {temperature: 20}, options: {mode: ["off", heat, cool]}}
+  - {id: select.beam, names: [headlamps], state: dipped, attributes: {kind: headlights},
+     options: {state: ["off", dipped, high]}, option_names: {high: [full beam]}}
   - {id: cover.window, names: [bay window], area: lounge, state: open, attributes: {kind: window}}
   - {id: reminder.me, names: [reminders], area: lounge}
 """
@@ -106,7 +110,7 @@ def test_his_is_where_he_was_spoken_of(world: World) -> None:
     assert ids(world, "off heater", "the radiator as well", lamp) == ["climate.lounge"]
     assert ids(world, "off heater", "his radiator as well") == ["climate.lounge"]
     assert ids(world, "off heater", "turn his off too", lamp) == ["climate.theo"]
-    assert ids(world, "off heater", "his bus is late, heating off", lamp) == ["climate.lounge"]
+    assert ids(world, "off heater", "his bus is late, radiator off", lamp) == ["climate.lounge"]
 
 
 def test_a_reason_is_no_order_of_its_own(world: World) -> None:
@@ -135,3 +139,18 @@ def test_what_is_said_twice_is_done_once(world: World) -> None:
     form = "off <light:ceiling lamp> ; on <light:ceiling lamp> ; off <light:ceiling lamp>"
     assert ids(world, form, "ceiling lamp off, on, off") == ["light.main"] * 3
     assert len(ids(world, "less heater temperature ; less heater temperature", "down, down")) == 2
+
+
+def test_a_heat_pump_that_heats_is_heating(world: World) -> None:
+    radiators = ["climate.lounge", "climate.theo"]
+    assert ids(world, "off heater all", "all the heating off") == [*radiators, "climate.pump"]
+    assert ids(world, "off heater all", "all the radiators off") == radiators
+    assert ids(world, "off heater all", "all the floor heating off") == radiators
+
+
+def test_an_option_finds_its_selector(world: World) -> None:
+    (part,) = means(world, "set light mode <mode:full beam>", said="full beam", speaker="lounge")
+    assert isinstance(part, Do)
+    assert [(one.entity, *one.arguments.values()) for one in part.calls] == [
+        ("select.beam", "high")
+    ]

@@ -384,6 +384,9 @@ def _set(
     situation: Situation, body: Body, who: Who, pairs: tuple[tuple[str, Pointer | str], ...]
 ) -> Understood:
     verb = next((key for key, _ in pairs if key != "value"), "value")
+    owner = _selector(situation, who, verb, pairs[-1][1])
+    if owner is not None:
+        situation, verb, pairs = situation.chosen((owner.id,)), "value", (("value", pairs[-1][1]),)
 
     def make(entity: Entity, found: Targets) -> Made:
         calls = setting(situation, entity, pairs)
@@ -399,6 +402,22 @@ def _set(
         calls = [call for one in found.entities for call in setting(situation, one, pairs) or ()]
         return (Do(tuple(calls[:1])),) if calls else parts
     return parts
+
+
+def _selector(situation: Situation, who: Who, verb: str, value: Pointer | str) -> Entity | None:
+    """Of "set light mode <mode>1", full beam: the only selector that has such an option, where
+    nothing of the class has."""
+    mark = situation.mark(value) if isinstance(value, Pointer) else None
+    if mark is None or mark.type != "mode" or not isinstance(who.what, str) or situation.forced:
+        return None
+    words = mark.words
+
+    def has(entity: Entity) -> bool:
+        return any(entity.option_called(words, one) for one in entity.options.values())
+
+    owners = [one for one in situation.world.select(domain="select") if has(one)]
+    others = any(map(has, situation.targets(who, verb).entities))
+    return owners[0] if len(owners) == 1 and not others else None
 
 
 def _adjust(

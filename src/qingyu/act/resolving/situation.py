@@ -44,6 +44,8 @@ _THEIRS = re.compile(
 )
 """Somebody's things or room; whose parcel it is, or whose key, says nothing of that."""
 _THOSE = re.compile(r"\b(?:them|those|these)\b|它们|[那这](?:些|几[个盏台扇])")
+_HEATING = re.compile(r"(?<!floor )(?<!seat )\bheating\b|供暖|取暖|暖风|制热")
+"""Of which a heat pump is a part as long as it heats."""
 _SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
 CLASS_OF = {
     "mute": "volume", "unmute": "media", "pause": "media", "play": "media", "next": "media",
@@ -195,6 +197,11 @@ class Situation:
         """The devices of a class in a scope."""
         text = self.marked.text
         some = members(self.world, name, verb)
+        if name == "heater" and verb == "off" and _HEATING.search(text):
+            heats = [
+                one for one in members(self.world, "heating") if self.state.get(one.id) == "heat"
+            ]
+            some = _once((*some, *heats))
         if name in ("door", "window", "cover") and (kind := kind_said(text)):
             # A sunroof is no window, but that is what the form may call it.
             some = self.world.select(domain="cover", kind=kind) or some
