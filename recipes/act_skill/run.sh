@@ -9,10 +9,10 @@ train() { [ -e "runs/$1/checkpoints/last" ] && set -- "$1" --resume; step qingyu
 lines() { [ -e "$1" ] || step python lines.py --out "$@"; }
 shards() { [ -e "$2/index.json" ] || step qingyu data build "$1" --out "$2"; }
 
-lines train.jsonl --lines 170000 --first-seed 5001
+lines train.jsonl --lines 180000 --first-seed 5001
 shards data.toml shards
 train qingyu-skill
-lines train-more.jsonl --lines 110000 --first-seed 9001
+lines train-more.jsonl --lines 120000 --first-seed 9001
 shards data_more.toml shards-more
 train qingyu-skill-more
 rm -f skill.gguf

@@ -238,3 +238,21 @@ def test_notes(language: Language) -> None:
     for what in get_args(__import__("typing").get_type_hints(Note)["what"]):
         assert sound(told(Note(what), language), language)
     assert told(Said("hello"), language) == "hello"
+
+
+def test_what_is_off_is_not_set_to_anything() -> None:
+    measured = Question(("climate.parents",), "current_temperature")
+    assert told(measured, "zh") == "爸妈房空调的室温是19.5°C。"
+    assert told(measured, "en") == "The current temperature of the parents' air unit is 19.5 °C."
+
+
+def test_which_way_a_robot_faces() -> None:
+    asked, scout = Question(("robot.scout",), "state"), WORLDS["scout"]
+    assert "朝向" in told(asked, "zh", scout)
+    assert "heading" in told(asked, "en", scout)
+
+
+def test_nothing_on_a_timer() -> None:
+    asked, flat = Question(("timer.galley",), "timers"), WORLDS["attic_flat"]
+    assert told(asked, "zh", flat) == "厨台计时器是空的。"
+    assert told(asked, "en", flat) == "The galley timer: nothing."

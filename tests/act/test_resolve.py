@@ -168,13 +168,17 @@ def test_what_values(world: World, form: str, call: str) -> None:
     ("said", "form", "call"),
     [
         ("空调调低到19度", "less <climate:空调> temperature by <degree:19度>", "temperature=19"),
+        ("空调再调低到19度", "less <climate:空调> temperature by <degree:19度>", "temperature=19"),
+        ("空调调低7度", "less <climate:空调> temperature by <degree:7度>", "temperature=17"),
         ("空调再低19度", "less <climate:空调> temperature by <degree:19度>", "temperature=5"),
-        ("空调降了19度", "less <climate:空调> temperature by <degree:19度>", "temperature=5"),
-        ("空调调高到20度", "more <climate:空调> temperature by <degree:20度>", "temperature=44"),
+        ("加湿器再加20%", "more <humidifier:加湿器> value by <percent:20%>", "humidity=70"),
+        ("加湿器调高到60%", "more <humidifier:加湿器> value by <percent:60%>", "humidity=60"),
+        ("Desk Lamp down to 30%", "less <light:Desk Lamp> value by <percent:30%>", "brightness=30"),
+        ("Desk Lamp down 30%", "less <light:Desk Lamp> value by <percent:30%>", "brightness=50"),
     ],
 )
 def test_a_number_may_be_a_goal(world: World, said: str, form: str, call: str) -> None:
-    """Where the range ends before the amount, a value on the way is what was meant."""
+    """Behind "to" or 到 it is."""
     (part,) = means(world, form, said=said)
     assert isinstance(part, Do)
     assert [shown(one).split(" ", 2)[2] for one in part.calls] == [call]

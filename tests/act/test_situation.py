@@ -11,7 +11,7 @@ from qingyu.act.marks.marker import Marker
 from qingyu.act.resolving.resolve import resolve
 from qingyu.act.resolving.situation import which_said
 from qingyu.act.state import initial
-from qingyu.act.understood import Do, Focus, Which
+from qingyu.act.understood import Do, Focus, Question, Which
 from qingyu.act.world import World
 from tests.act.houses import house
 from tests.act.test_resolve import NOW, means
@@ -84,14 +84,34 @@ def test_which_of_those(world: World, said: str, found: list[str]) -> None:
     assert ids(world, "off it", said, LAMPS) == found
 
 
-def test_all_of_those(world: World) -> None:
-    talked = Focus(("light.main", "light.side"))
-    assert ids(world, "off light all", "turn them all off", talked) == ["light.main", "light.side"]
-    assert ids(world, "off light all", "那几盏都关了吧", talked) == ["light.main", "light.side"]
+@pytest.mark.parametrize(
+    ("said", "those"),
+    [
+        ("turn them all off", True),
+        ("all of those off", True),
+        ("那几盏都关了吧", True),
+        ("那两盏都关了", True),
+        ("turn all lights off", False),
+        ("turn all the other lights off, leave those on", False),
+        ("turn the lights off all of them in the house", False),
+        ("turn all the lights off, I don't need them", False),
+        ("turn all the lights off and close those blinds", False),
+        ("灯全关了，那些窗户也关上", False),
+        ("把这几个房间的灯全关了", False),
+    ],
+)
+def test_all_of_those(world: World, said: str, those: bool) -> None:
+    talked = ["light.main", "light.side"]
+    found = talked if those else [*talked, "light.theo"]
+    assert ids(world, "off light all", said, Focus(tuple(talked))) == found
+    everything = ids(world, "off everything all", said, Focus(tuple(talked)))
+    assert everything == talked if those else len(everything) > len(found)
+
+
+def test_those_are_several_of_the_kind(world: World) -> None:
     everything = ["light.main", "light.side", "light.theo"]
-    assert ids(world, "off light all", "turn all lights off", talked) == everything
-    assert ids(world, "off light all", "turn them all off", Focus(("light.main",))) == everything
-    assert ids(world, "off light all", "turn them all off", Focus(("climate.theo",))) == everything
+    for talked in (("light.main",), ("climate.theo",), ()):
+        assert ids(world, "off light all", "turn them all off", Focus(talked)) == everything
 
 
 def test_an_ordinal_of_those(world: World) -> None:
@@ -144,13 +164,33 @@ def test_what_is_said_twice_is_done_once(world: World) -> None:
 def test_a_heat_pump_that_heats_is_heating(world: World) -> None:
     radiators = ["climate.lounge", "climate.theo"]
     assert ids(world, "off heater all", "all the heating off") == [*radiators, "climate.pump"]
+    assert ids(world, "stop heater all", "把供暖全停了") == [*radiators, "climate.pump"]
     assert ids(world, "off heater all", "all the radiators off") == radiators
     assert ids(world, "off heater all", "all the floor heating off") == radiators
+    (part,) = means(world, "ask heater state", said="is the heating on", speaker="lounge")
+    assert isinstance(part, Question)
+    assert part.entities == ("climate.lounge", "climate.pump")
 
 
-def test_an_option_finds_its_selector(world: World) -> None:
-    (part,) = means(world, "set light mode <mode:full beam>", said="full beam", speaker="lounge")
-    assert isinstance(part, Do)
-    assert [(one.entity, *one.arguments.values()) for one in part.calls] == [
-        ("select.beam", "high")
-    ]
+BEAM = [("select.beam", "high")]
+
+
+@pytest.mark.parametrize(
+    ("form", "said", "found"),
+    [
+        ("set light mode <mode:full beam>", "full beam", BEAM),
+        ("set drive_mode value <mode:full beam>", "full beam", BEAM),
+        ("set light all mode <mode:full beam>", "full beam", []),
+        ("set light color red mode <mode:full beam>", "full beam", []),
+        ("set fan mode <mode:full beam>", "full beam", []),
+        ("set it mode <mode:full beam>", "full beam", []),
+    ],
+)
+def test_an_option_finds_its_selector(
+    world: World, form: str, said: str, found: list[tuple[str, str]]
+) -> None:
+    parts = means(world, form, said=said, speaker="lounge", focus=Focus(("climate.pump",)))
+    calls = [call for one in parts if isinstance(one, Do) for call in one.calls]
+    assert [
+        (one.entity, *one.arguments.values()) for one in calls if one.entity[:3] == "sel"
+    ] == found

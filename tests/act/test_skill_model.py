@@ -17,6 +17,7 @@ from qingyu.act.bench.scores import ALL
 from qingyu.act.forms.reader import parse_form
 from qingyu.act.households import open_household
 from qingyu.act.marks.marker import Marker
+from qingyu.act.skill import model
 from qingyu.act.skill.model import SHIPPED, SkillModel, open_skill
 from qingyu.act.state import initial
 from qingyu.models.hashes import hash_file, read_json
@@ -31,10 +32,10 @@ MARKER = Marker(WORLD)
 
 @pytest.fixture(scope="module")
 def skill() -> Iterator[SkillModel]:
-    with open_skill() as (model, identity):
-        assert model is not None
+    with open_skill() as (found, identity):
+        assert found is not None
         assert identity["sha256"] == hash_file(SHIPPED)[0]
-        yield model
+        yield found
 
 
 def test_its_receipt_is_of_this_file() -> None:
@@ -79,6 +80,22 @@ def test_every_order_of_a_sentence_is_understood(skill: SkillModel, text: str, o
     text = text.format(a=lights[0].name(which), b=lights[1].name(which), c=curtain.name(which))
     form = str(skill.form("", MARKER.mark(text, initial(WORLD), NOW)))
     assert (0 if form == "talk" else form.count(" ; ") + 1) == orders, form
+
+
+def test_what_may_well_be_conversation_does_nothing(
+    skill: SkillModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a bar that everything is over: orders become conversation, what harms nobody stays."""
+
+    def form(text: str, context: str = "") -> str:
+        return str(skill.form(context, MARKER.mark(text, initial(WORLD), NOW)))
+
+    assert form("所有的灯都关掉").startswith("off light")
+    monkeypatch.setattr(model, "TALK", -100.0)
+    assert form("所有的灯都关掉") == "talk"
+    assert form("所有的灯都关掉", "unlock <lock> | confirm").startswith("off light")
+    assert form("灯都开着吗").startswith("ask")
+    assert form("现在几点了") == "ask clock"
 
 
 def test_the_dev_split(skill: SkillModel, tmp_path: Path) -> None:

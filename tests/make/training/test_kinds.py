@@ -119,22 +119,24 @@ def test_an_adapter_learns_beside_a_frozen_base(base: Path, answers: Path) -> No
 def goes_on_with_the_adapter(base: Path, answers: Path, first: Outcome) -> None:
     """At a rate of nearly nothing it stays what it was; another rank is refused."""
 
-    def config(run: Path, rank: int) -> TrainingConfig:
+    def config(run: Path, rank: int, alpha: int = 32) -> TrainingConfig:
         return made_config(
             answers, kind="tuning", start={"model": str(base / "base.gguf")},
-            data__tokenizer=None, lora={"rank": rank, "run": str(run)}, steps=1,
-            run=str(answers / f"{run.name}{rank}"), schedule__warmup_steps=0,
+            data__tokenizer=None, lora={"rank": rank, "alpha": alpha, "run": str(run)}, steps=1,
+            run=str(answers / f"{run.name}{rank}{alpha}"), schedule__warmup_steps=0,
             optimizer__learning_rate=1e-9,
         )  # fmt: skip
 
     name = "adapter_model.safetensors"
     more = load_file(train(config(first.folder, 4)).checkpoint / name)
-    for key, one in load_file(best_checkpoint(first.folder) / name).items():
+    for key, one in load_file(best_checkpoint(first.folder, name)).items():
         assert torch.allclose(more[key], one, atol=1e-7), key
     with pytest.raises(
-        InvalidRequestError, match=r"another adapter: .* \(4, 384\) there, \(8, 384\)"
+        InvalidRequestError, match=r"another adapter: .* \(4, 128\) there and \(8, 128\)"
     ):
         train(config(first.folder, 8))
+    with pytest.raises(InvalidRequestError, match=r"lora.alpha is 32.0 there and 64.0 here"):
+        train(config(first.folder, 4, alpha=64))
     with pytest.raises(TrainingError, match="no checkpoint to start from"):
         train(config(base, 4))
 

@@ -115,7 +115,8 @@ class QuestionsEn(OrdersEn):
         if key in RECORDS.values() or key == "list":
             entries = self.is_now(entity.id, state)
             if entries == "empty":
-                return f"there is nothing on {name}"
+                listed = entity.domain in ("todo", "calendar")
+                return f"there is nothing on {name}" if listed else f"{name}: nothing"
             count = len(records(state, entity.id)) if entity.domain in RECORDS else 0
             return f"{name}{f' ({count} entries)' if count > 1 else ''}: {entries}"
         if key == "where":
@@ -137,6 +138,7 @@ class QuestionsEn(OrdersEn):
             return f"{name} is {self._attribute(entity, key, state)}"
         other = BESIDE.get(key, "")
         also = state.get(entity.id, other) is not None and entity.supports(other)
+        also = also and (other in _ALWAYS or active(state.get(entity.id)))
         beside = f", {self._attribute(entity, other, state)}" if also else ""
         if key == "temperature":
             return f"{name} is {self._attribute(entity, key, state)}{beside}"

@@ -131,6 +131,7 @@ class QuestionsZh(OrdersZh):
             return f"{name}没有{self.attribute(entity, key)}"
         other = BESIDE.get(key, "")
         also = state.get(entity.id, other) is not None and entity.supports(other)
+        also = also and (other in _ALWAYS or active(state.get(entity.id)))
         beside = f"，{self._attribute(entity, other, state)}" if also else ""
         return f"{name}{self._alone(entity, key, state)}{beside}"
 

@@ -55,7 +55,7 @@ def _about(situation: Situation, who: Who, key: str) -> tuple[tuple[Entity, ...]
         return _measuring(situation, who.what, who.scope)
     verb = "list" if key == "list" and who.what == "everything" else "ask"
     if isinstance(who.what, str) and not who.it:
-        some = members(world, who.what, verb)
+        some = situation.members(who.what, verb)
         if who.scope.everywhere or who.scope.at:
             found = situation.group(who.what, who.scope, verb)
             return found.entities, (found.absent or (None,))[0]

@@ -33,6 +33,7 @@ from qingyu.act.forms.terms import (
     Pointer,
     Quote,
     Remove,
+    Scope,
     Serve,
     Set,
     Taught,
@@ -384,9 +385,9 @@ def _set(
     situation: Situation, body: Body, who: Who, pairs: tuple[tuple[str, Pointer | str], ...]
 ) -> Understood:
     verb = next((key for key, _ in pairs if key != "value"), "value")
-    owner = _selector(situation, who, verb, pairs[-1][1])
+    owner = _selector(situation, who, verb, pairs[0][1]) if len(pairs) == 1 else None
     if owner is not None:
-        situation, verb, pairs = situation.chosen((owner.id,)), "value", (("value", pairs[-1][1]),)
+        situation, verb, pairs = situation.chosen((owner.id,)), "value", (("value", pairs[0][1]),)
 
     def make(entity: Entity, found: Targets) -> Made:
         calls = setting(situation, entity, pairs)
@@ -405,19 +406,24 @@ def _set(
 
 
 def _selector(situation: Situation, who: Who, verb: str, value: Pointer | str) -> Entity | None:
-    """Of "set light mode <mode>1", full beam: the only selector that has such an option, where
-    nothing of the class has."""
+    """Of "set light mode <mode>1", full beam: the selector of a car that has such an option, where
+    neither the lights nor whatever else the form says can have it."""
     mark = situation.mark(value) if isinstance(value, Pointer) else None
-    if mark is None or mark.type != "mode" or not isinstance(who.what, str) or situation.forced:
+    if mark is None or mark.type != "mode" or who.it or who.scope != Scope() or situation.forced:
         return None
+    kinds = {"light": ("headlights",), "drive_mode": ("headlights",), "headlights": ("drive_mode",)}
     words = mark.words
 
     def has(entity: Entity) -> bool:
         return any(entity.option_called(words, one) for one in entity.options.values())
 
-    owners = [one for one in situation.world.select(domain="select") if has(one)]
-    others = any(map(has, situation.targets(who, verb).entities))
-    return owners[0] if len(owners) == 1 and not others else None
+    selectors = situation.world.select(domain="select")
+    wanted = kinds.get(who.what, ()) if isinstance(who.what, str) else ()
+    owners = [one for one in selectors if one.kind in wanted and has(one)]
+    found = situation.targets(who, verb)
+    if len(owners) != 1 or found.open or any(map(has, found.entities)):
+        return None
+    return owners[0]
 
 
 def _adjust(

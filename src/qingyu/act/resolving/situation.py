@@ -43,9 +43,19 @@ _THEIRS = re.compile(
     r"| ?[,.;!?]|$)|那(?:边|屋|间|头|儿)|[他她]那"
 )
 """Somebody's things or room; whose parcel it is, or whose key, says nothing of that."""
-_THOSE = re.compile(r"\b(?:them|those|these)\b|它们|[那这](?:些|几[个盏台扇])")
-_HEATING = re.compile(r"(?<!floor )(?<!seat )\bheating\b|供暖|取暖|暖风|制热")
-"""Of which a heat pump is a part as long as it heats."""
+_THOSE = re.compile(
+    r"\b(?:them|those|these|they're|they) (?:all|both)\b|\b(?:all|both) of (?:them|those|these)\b"
+    r"|\b(?:turn|switch|shut|close|open|put|get|lock|dim|bring|take) (?:them|those|these)\b"
+    r"|它们(?=都|全|$)|[那这](?:<number>[1-9]|些|几|[两俩三四])[个盏台扇]?[灯帘锁]?(?=都|全|也|$)"
+)
+_WHOLE = re.compile(
+    r"\b(?:all|every|each)(?: of)?(?: the| my| our)?(?: \w+)? (?:lights?|lamps?|blinds?|curtains?"
+    r"|windows?|doors?|radiators?|heaters?|fans?|speakers?|things?|devices?)\b"
+    r"|\b(?:everything|every|rest|others?|except|but|leave|keep|house|home|whole|anything)\b"
+    r"|除|其他|其余|别的|家里|全屋|全家|所有|留"
+)
+"""What is more than those."""
+_HEATING = re.compile(r"(?<!floor )(?<!seat )\bheat(?:ing)?\b|供暖|取暖|暖风|制热")
 _SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
 CLASS_OF = {
     "mute": "volume", "unmute": "media", "pause": "media", "play": "media", "next": "media",
@@ -193,15 +203,20 @@ class Situation:
         left = self._without(_once(entities), scope)
         return Targets(entities=left, open=tuple(unclear), absent=tuple(absent))
 
+    def members(self, name: str, verb: str = "") -> tuple[Entity, ...]:
+        """The devices of a class: an air conditioner that heats is part of the heating as long as
+        it is asked about or to end."""
+        some = members(self.world, name, verb)
+        ends = verb in ("off", "stop", "close", "ask")
+        if name != "heater" or not ends or not _HEATING.search(self.marked.text):
+            return some
+        heating = members(self.world, "heating")
+        return _once((*some, *(one for one in heating if self.state.get(one.id) == "heat")))
+
     def group(self, name: str, scope: Scope, verb: str = "") -> Targets:
         """The devices of a class in a scope."""
         text = self.marked.text
-        some = members(self.world, name, verb)
-        if name == "heater" and verb == "off" and _HEATING.search(text):
-            heats = [
-                one for one in members(self.world, "heating") if self.state.get(one.id) == "heat"
-            ]
-            some = _once((*some, *heats))
+        some = self.members(name, verb)
         if name in ("door", "window", "cover") and (kind := kind_said(text)):
             # A sunroof is no window, but that is what the form may call it.
             some = self.world.select(domain="cover", kind=kind) or some
@@ -246,7 +261,8 @@ class Situation:
 
     def _those(self, some: Iterable[Entity]) -> tuple[Entity, ...]:
         """Of "turn them all off": of a class those that were just talked about, if several."""
-        if not _THOSE.search(self.marked.text):
+        text = self.marked.text
+        if not _THOSE.search(text) or _WHOLE.search(text):
             return ()
         talked = tuple(one for one in some if one.id in self.focus.ids)
         return talked if len(talked) > 1 else ()

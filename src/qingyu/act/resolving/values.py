@@ -27,8 +27,8 @@ _SHARES = {"low": 20, "medium": 50, "high": 80}
 WHITES = {"low": 6000, "medium": 4000, "high": 2700, "white": 5000}
 """Kelvin; high is warm."""
 _FANS = ("low", "medium", "high")
-_AMOUNT = re.compile(r"\b(?:by|another|more|less|extra|further)\b|[再多少加减各]|(?<!到)了")
-"""Words that say how far a value goes; without them a number that the range has may be a goal."""
+_GOAL = re.compile(r"(?:[到至成为]|\b(?:to|at|say)(?: about| around| only)?)[ ,]*$")
+"""What stands before a number that is where a value is to go, not how far."""
 
 
 def setting(situation: Situation, entity: Entity, pairs: Pairs) -> list[Call] | None:
@@ -175,7 +175,8 @@ def _number(
 def adjusting(
     situation: Situation, entity: Entity, key: str, *, more: bool, by: Pointer | None
 ) -> Call | None:
-    """A value raised or lowered, exactly by a number, else by a step within the range."""
+    """A value raised or lowered, exactly by a number, else by a step within the range; a number
+    behind "to" or 到 is the value itself."""
     name = parameter(situation, entity, key, None)
     if name is None:
         return None
@@ -191,14 +192,15 @@ def adjusting(
     amount = mark.value if mark is not None else None
     direction = 1 if more != (key == "color_temperature") else -1
     if isinstance(amount, int | float):
-        wanted = now + direction * abs(amount)
-        low, high = entity.range_of(key, attribute)
-        inside = (low is None or low <= wanted) and (high is None or wanted <= high)
-        goal = not inside and (amount > now if direction > 0 else amount < now)
-        if goal and not _AMOUNT.search(situation.marked.text):
-            wanted = amount
+        goal = _is_goal(situation, by)
+        wanted = amount if goal else now + direction * abs(amount)
         return Call("set", entity.id, {name: tidy(wanted)})
     return Call("set", entity.id, {name: raised(entity, key, now, direction)})
+
+
+def _is_goal(situation: Situation, by: Pointer | None) -> bool:
+    before = situation.marked.text.partition(str(by))[0] if by is not None else ""
+    return bool(_GOAL.search(before))
 
 
 def _stepped(

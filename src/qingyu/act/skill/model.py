@@ -18,7 +18,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from qingyu.act.forms.grammar import Pending, form_grammar
 from qingyu.act.forms.reader import parse_form
-from qingyu.act.forms.terms import Adjust, Clause, Clean, Orders, Plain, Pointer, Set, Wish
+from qingyu.act.forms.terms import (
+    Adjust,
+    Ask,
+    Clause,
+    Clean,
+    Orders,
+    Plain,
+    Pointer,
+    Serve,
+    Set,
+    Turn,
+    Walk,
+    Wish,
+)
 from qingyu.act.marks.cutting import cuts, is_bare, is_except, part
 from qingyu.errors import ContextFullError, InvalidRequestError, ModelNotFoundError
 from qingyu.models.hashes import hash_file
@@ -60,8 +73,10 @@ _THANKS = re.compile(
     r"(?:ah |oh |oh yes |哎|哦|嗯)*(?:thanks|thank you|cheers|谢谢|多谢)\b|谢谢|多谢"
 )
 TALK = -1.5
-"""Where conversation is found likelier than this for the whole sentence, as a natural logarithm, it
-is that: to do nothing is the smaller mistake."""
+"""Where conversation is found likelier than this for the whole sentence, as a natural logarithm,
+nothing is done: the smaller mistake. But questions, a stop, and what wants a yes stay what they
+are."""
+_ASKED_FIRST = ("call", "send", "go", "follow")
 _LIKELIEST = 20
 """Of the first tokens, among which conversation is looked for."""
 PARTED = 1.0
@@ -147,9 +162,9 @@ class SkillModel:
         best = ways.get(len(pieces))
         if best is None:
             return None
-        if talk > TALK and not pending_of(context):
-            return _TALK
         form, told = _together(best.forms), _TOLD.match(marked.text) is not None
+        if talk > TALK and not pending_of(context) and _is_done(form):
+            return _TALK
         unsure = best.likely < (SURE_TOLD if told else SURE)
         return _TALK if unsure and (told or _is_wish(form)) and not context.strip(" |") else form
 
@@ -220,6 +235,16 @@ def _read(result: Result, text: str) -> _Said | None:
 
 def _is_wish(form: Form) -> bool:
     return isinstance(form, Orders) and all(isinstance(one.body, Wish) for one in form.clauses)
+
+
+def _is_done(form: Form) -> bool:
+    """Whether it does something at once: no question, no stop, nothing that wants a yes first."""
+    return isinstance(form, Orders) and any(
+        not isinstance(one.body, Ask | Walk | Turn)
+        and one.body != Plain("halt")
+        and not (isinstance(one.body, Serve) and one.body.verb in _ASKED_FIRST)
+        for one in form.clauses
+    )
 
 
 def _after(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from qingyu.errors import TrainingError
 from qingyu.make.training.checkpoints import best_checkpoint
 from qingyu.make.training.checks import at_least, between, one_of, unfit
+from qingyu.models.hashes import read_json
 from qingyu.text import pick
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _PREFIX, _ADAPTER = "base_model.model.", ".default"
 class LoraConfig:
     """rank: of the products. alpha: they count alpha / rank. dropout: share of inputs left out
     while training. targets: which matrices of each layer. run: a folder of another run, whose
-    best adapter is learned on (of the same rank and targets); without it a new one is begun."""
+    best adapter is learned on (same model, rank, alpha, targets); without it one is begun."""
 
     rank: int = 16
     alpha: float = 32.0
@@ -60,15 +61,18 @@ def attach(network: PackedDecoder, config: LoraConfig, *, seed: int, base: str) 
         torch.manual_seed(seed)
         inject_adapter_in_model(_peft_config(config, base), network)
     if config.run:
-        _learn_on(network, best_checkpoint(Path(config.run)) / ADAPTER_FILE)
+        _learn_on(network, config, base)
     network.train()
 
 
-def _learn_on(network: PackedDecoder, file: Path) -> None:
+def _learn_on(network: PackedDecoder, config: LoraConfig, base: str) -> None:
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    assert config.run
+    file = best_checkpoint(Path(config.run), ADAPTER_FILE)
+    record = read_json(file.with_name(ADAPTER_CONFIG))
     try:
         found = load_file(file)
     except (OSError, SafetensorError) as error:
@@ -79,17 +83,24 @@ def _learn_on(network: PackedDecoder, file: Path) -> None:
             )
         ) from error
     own = {saved_name(name): one for name, one in network.named_parameters() if "lora_" in name}
-    ours, theirs = ({name: tuple(one.shape) for name, one in of.items()} for of in (own, found))
-    if ours != theirs:
-        name = min(name for name, _ in ours.items() ^ theirs.items())
+    # What it counts, what it stands on, and its sizes: another one of these is another adapter.
+    here: dict[str, object] = {"lora.alpha": float(config.alpha), "start": base}
+    there: dict[str, object] = {}
+    if isinstance(record, dict):
+        there["lora.alpha"] = float(record.get("lora_alpha") or 0)
+        there["start"] = record.get("base_model_name_or_path")
+    here |= {name: tuple(one.shape) for name, one in own.items()}
+    there |= {name: tuple(one.shape) for name, one in found.items()}
+    wrong = [name for name in (*here, *there) if here.get(name) != there.get(name)]
+    if wrong:
+        ours, theirs = (of.get(wrong[0], pick("missing", "无")) for of in (here, there))
         raise unfit(
             "lora.run",
             pick(
-                f"lora.run: {file} is another adapter: {name} is"
-                f" {theirs.get(name, 'missing')} there, {ours.get(name, 'missing')} here;"
-                " give its rank and targets",
-                f"lora.run：{file} 是另一种适配器：{name} 在其中为 {theirs.get(name, '无')}，"
-                f"此处为 {ours.get(name, '无')}；请使用相同的 rank 与 targets",
+                f"lora.run: {file} is another adapter: {wrong[0]} is {theirs} there and {ours}"
+                " here; give its start, rank, alpha and targets",
+                f"lora.run：{file} 是另一种适配器：{wrong[0]} 在其中为 {theirs}，此处为 {ours}；"
+                "请使用相同的 start、rank、alpha 与 targets",
             ),
         )
     with torch.no_grad():

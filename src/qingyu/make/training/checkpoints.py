@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def best_checkpoint(run: Path) -> Path:
-    """The folder of a run's best checkpoint. Raises TrainingError when there is none."""
+def best_checkpoint(run: Path, file: str) -> Path:
+    """A file of a run's best checkpoint. Raises TrainingError when there is none."""
     checkpoints = run / "checkpoints"
     try:
-        found = checkpoints / Path((checkpoints / "best").read_text(encoding="utf-8").strip()).name
-        (found / STATE).stat()
+        name = (checkpoints / "best").read_text(encoding="utf-8").strip()
+        found = checkpoints / Path(name).name / file
+        found.stat()
     except OSError as error:
         raise TrainingError(
             pick(

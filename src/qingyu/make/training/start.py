@@ -180,7 +180,7 @@ def _of_run(folder: Path, tokenizer: str | None) -> Start:
             ),
             param="start.run",
         )
-    file = best_checkpoint(folder) / "model.safetensors"
+    file = best_checkpoint(folder, "model.safetensors")
     decoder = DecoderConfig(**record["model"])
 
     def load() -> LlamaForCausalLM:
