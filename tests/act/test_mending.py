@@ -42,6 +42,23 @@ def test_mended(text: str, form: str, better: str) -> None:
     assert str(mended(parse_form(form), marked, HOUSE)) == better, marked.text
 
 
+@pytest.mark.parametrize(
+    ("said", "form", "better"),
+    [
+        ("灌风，{window}升上去", "open <cover.window>1", "close <cover.window>1"),
+        ("把{window}摇上来", "open <cover.window>1", "close <cover.window>1"),
+        ("把{window}摇下来", "open <cover.window>1", "open <cover.window>1"),
+        ("把{window}升上去再开空调", "open <cover.window>1", "open <cover.window>1"),
+        ("{window}打开", "open <cover.window>1", "open <cover.window>1"),
+    ],
+)
+def test_a_window_of_a_car_is_shut_by_raising_it(said: str, form: str, better: str) -> None:
+    car = open_household("city_car")
+    window = next(one for one in car.select(domain="cover") if one.kind == "window")
+    marked = Marker(car).mark(said.format(window=window.name("zh")), initial(car), NOW)
+    assert str(mended(parse_form(form), marked, car)) == better, marked.text
+
+
 def test_one_of_two_of_a_name_is_called(start: Start) -> None:
     talk = start(world="amei_phone", forms={"给小明打电话": 'absent "小明"'})
     one, two = (replace(each, names=(f"{sort}小明",)) for sort, each in

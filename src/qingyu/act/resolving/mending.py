@@ -27,6 +27,9 @@ _ORDER = re.compile(
     rf"|set|more|less|ask) (?P<what>{_CLASS})(?P<all> all| elsewhere)?"
     r"(?P<rest>(?: (?!at |but ).*)?)"
 )
+_RAISED = re.compile(r"^[^开降下落]*(?:升|摇)[上起]?[^开降下落]*$")
+_OPENED = re.compile(r"\bopen ((?:<cover\.window>\d ?)+)")
+"""What a window of a car is that is raised: shut."""
 _POINTED = re.compile(r"<[a-z_.0-9]+>(\d)")
 _ABSENT = re.compile(r'absent "(?P<words>[^"]{2,})"')
 _CALL = re.compile(r"电话|打给|拨|呼叫|\b(?:call|ring|phone|dial|buzz)\b", re.IGNORECASE)
@@ -40,6 +43,9 @@ _EXCEPT = re.compile(
 def mended(form: Form, marked: Marked, world: World) -> Form:
     """The form, or one that uses the only mark of a device or place which it leaves out."""
     text = str(form)
+    if _RAISED.search(marked.text):
+        text = _OPENED.sub(r"close \1", text)
+        form = _read(text, form)
     called = _ABSENT.fullmatch(text)
     if called is not None:
         somebody = _is_somebody(called["words"], world) and _CALL.search(marked.said)

@@ -53,26 +53,10 @@ _ADAPTER = "skill"
 _CONTEXT = 1024
 WIDEST = 3
 """Pieces that are read together, but for the whole sentence."""
-SURE = -1.0
-"""A wish that is found less likely, as a natural logarithm, is taken for conversation: nobody has
-ordered anything."""
-SURE_TOLD = -0.2
-"""The same for any order in a sentence that begins as people tell something."""
-_TOLD = re.compile(
-    r"(?:so |and |you know |well,? |oh,? |honestly,? )*"
-    r"(?:suppose|imagine|if (?:we|i|you) ever|if only|i (?:very )?(?:nearly|almost)|yesterday"
-    r"|last (?:night|week|year)|when i was|i used to|i said"
-    r"|(?:my|our|the) (?:mate|neighbours?|boss|sister|dad|mum|brother|friend|colleague|gran|grandad"
-    r"|teacher)(?:'s|'ve)? (?:has|had|have|only|says|said|reckons|used|told|went|got|never|just)"
-    r"|(?:he|she|they) (?:says?|said|told|reckons?|used to|had|went)"
-    r"|(?:grandad|granny|nan|dad|mum) (?:used|says|said|reckons|had|told))\b"
-    r"|(?:昨晚|昨天|前天|上次|上周|去年|以前|从前|小时候|有人说|听说|听人说|据说|想当年|记得那|隔壁"
-    r"|我?(?:同事|朋友|邻居|老家|老板|同学|老师)|[他她]们?说)"
-)
 _THANKS = re.compile(
     r"(?:ah |oh |oh yes |哎|哦|嗯)*(?:thanks|thank you|cheers|谢谢|多谢)\b|谢谢|多谢"
 )
-TALK = -1.5
+TALK = -2.5
 """Where conversation is found likelier than this for the whole sentence, as a natural logarithm,
 nothing is done: the smaller mistake. But questions, a stop, and what wants a yes stay what they
 are."""
@@ -162,11 +146,9 @@ class SkillModel:
         best = ways.get(len(pieces))
         if best is None:
             return None
-        form, told = _together(best.forms), _TOLD.match(marked.text) is not None
-        if talk > TALK and not pending_of(context) and _is_done(form):
-            return _TALK
-        unsure = best.likely < (SURE_TOLD if told else SURE)
-        return _TALK if unsure and (told or _is_wish(form)) and not context.strip(" |") else form
+        form = _together(best.forms)
+        doubtful = talk > TALK and not pending_of(context)
+        return _TALK if doubtful and _is_done(form) else form
 
     def _further(
         self, before: _Way, marked: Marked, pieces: list[tuple[int, int]], start: int
@@ -225,10 +207,10 @@ def _read(result: Result, text: str) -> _Said | None:
     try:
         likely = sum(one.logprob for one in result.logprobs) + result.end_logprob
         form = parse_form(result.text)
-        unsure = likely < SURE or _THANKS.match(text) is not None
+        thanks = _THANKS.match(text) is not None
         first = result.logprobs[0].top if result.logprobs else ()
         talk = max((one for _, raw, one in first if raw == b"talk"), default=-math.inf)
-        return _Said(_TALK if unsure and _is_wish(form) else form, likely, talk)
+        return _Said(_TALK if thanks and _is_wish(form) else form, likely, talk)
     except InvalidRequestError:  # what the grammar lets through and no reader takes
         return None
 
