@@ -27,7 +27,11 @@ LIGHT = next(one for one in HOUSE.select(domain="light") if HOUSE.named(one.name
         ("turn all lights off, skip the {light}", "off light all", "off light all but <light>1"),
         ("all lights off but not in the {area}", "off light", "off light all but <area>1"),
         ("{light} off please", "off light", "off <light>1"),
+        ("the {light} and the floor lamp off", "off light all but <light>1", "off <light>1"),
         # What stays as it is.
+        ("{light} and nothing else stays on", "off light but <light>1", "off light but <light>1"),
+        ("only the {light}, and the rest off", "off light but <light>1", "off light but <light>1"),
+        ("lights off and not the {light}", "off light but <light>1", "off light but <light>1"),
         ("all lights off in the {area}", "off light at <area>1", "off light at <area>1"),
         ("turn off the {light}", "off <light>1", "off <light>1"),
         ("{light} is on, put all lights off", "off light all", "off light all"),

@@ -27,6 +27,15 @@ _ORDER = re.compile(
     rf"|set|more|less|ask) (?P<what>{_CLASS})(?P<all> all| elsewhere)?"
     r"(?P<rest>(?: (?!at |but ).*)?)"
 )
+_REST = re.compile(
+    r"\b(?:exception|rest|others?|only|just|alone|else)\b|其余|其他|其它|剩|只|仅|就|单|唯|独|保"
+)
+_ALL_BUT = re.compile(
+    rf"(?P<head>(?:when <time>\d : )?(?:on|off|open|close|start|stop|lock|unlock)) (?:{_CLASS})"
+    r"(?: all)? but (?P<mark><(?!area|floor)[a-z_.0-9]+>\d)"
+)
+_ALONG = re.compile(r">\d ?(?:[跟和与及、,]|还有|and\b|or\b)|(?:[跟和与及、]|还有|\band )<")
+"""A device that is one of several, and no exception."""
 _RAISED = re.compile(r"^[^开降下落]*(?:升|摇)[上起]?[^开降下落]*$")
 _OPENED = re.compile(r"\bopen ((?:<cover\.window>\d ?)+)")
 """What a window of a car is that is raised: shut."""
@@ -46,6 +55,14 @@ def mended(form: Form, marked: Marked, world: World) -> Form:
     if _RAISED.search(marked.text):
         text = _OPENED.sub(r"close \1", text)
         form = _read(text, form)
+    spared = _ALL_BUT.fullmatch(text)
+    if (
+        spared is not None
+        and _ALONG.search(marked.text)
+        and not _EXCEPT.search(marked.text)
+        and not _REST.search(marked.text)
+    ):
+        return _read(f"{spared['head']} {spared['mark']}", form)
     called = _ABSENT.fullmatch(text)
     if called is not None:
         somebody = _is_somebody(called["words"], world) and _CALL.search(marked.said)
