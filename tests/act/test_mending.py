@@ -53,6 +53,9 @@ def test_mended(text: str, form: str, better: str) -> None:
         ("把{window}摇上来", "open <cover.window>1", "close <cover.window>1"),
         ("把{window}摇下来", "open <cover.window>1", "open <cover.window>1"),
         ("把{window}升上去再开空调", "open <cover.window>1", "open <cover.window>1"),
+        ("{window}摇到底", "open <cover.window>1", "open <cover.window>1"),
+        ("wind the {window} all the way down", "close <cover.window>1", "open <cover.window>1"),
+        ("roll the {window} up", "close <cover.window>1", "close <cover.window>1"),
         ("{window}打开", "open <cover.window>1", "open <cover.window>1"),
     ],
 )

@@ -11,7 +11,7 @@ from qingyu.act.marks.marker import Marker
 from qingyu.act.resolving.resolve import resolve
 from qingyu.act.resolving.situation import which_said
 from qingyu.act.state import initial
-from qingyu.act.understood import Do, Focus, Question, Which
+from qingyu.act.understood import Absent, Do, Focus, Question, Which
 from qingyu.act.world import World
 from tests.act.houses import house
 from tests.act.test_resolve import NOW, means
@@ -194,3 +194,42 @@ def test_an_option_finds_its_selector(
     assert [
         (one.entity, *one.arguments.values()) for one in calls if one.entity[:3] == "sel"
     ] == found
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("点着两盏太费电了，灭一盏", True),
+        ("关一个就得了", True),
+        ("那盏灯关了", True),
+        ("switch off one of the lights", True),
+        ("把灯关了", False),
+        ("一盏也不留，关了", False),
+        ("每一盏都关", False),
+        ("that one light too many, lights off", False),
+    ],
+)
+def test_one_of_several_is_asked_for(world: World, said: str, asked: bool) -> None:
+    (part,) = means(world, "off light", said=said, speaker="lounge")
+    if asked:
+        assert isinstance(part, Which)
+        assert set(part.candidates) == {"light.main", "light.side"}
+    else:
+        assert isinstance(part, Do)
+        assert [one.entity for one in part.calls] == ["light.main", "light.side"]
+
+
+def test_a_device_is_not_where_it_is_not(world: World) -> None:
+    there = means(world, "on <light:side lamp> at <area:lounge>", said="side lamp in the lounge on")
+    assert isinstance(there[0], Do)
+    (part,) = means(
+        world, "on <light:side lamp> at <area:Theo's room>", said="side lamp in Theo's room on"
+    )
+    assert isinstance(part, Absent)
+
+
+def test_a_reason_for_what_cannot_be_is_no_wish(world: World) -> None:
+    parts = means(
+        world, 'wish leave ; absent "garage door"', said="I am off now, garage door down please"
+    )
+    assert [type(one) for one in parts] == [Absent]

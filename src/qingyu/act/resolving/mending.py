@@ -36,9 +36,10 @@ _ALL_BUT = re.compile(
 )
 _ALONG = re.compile(r">\d ?(?:[跟和与及、,]|还有|and\b|or\b)|(?:[跟和与及、]|还有|\band )<")
 """A device that is one of several, and no exception."""
-_RAISED = re.compile(r"^[^开降下落]*(?:升|摇)[上起]?[^开降下落]*$")
-_OPENED = re.compile(r"\bopen ((?:<cover\.window>\d ?)+)")
-"""What a window of a car is that is raised: shut."""
+_RAISED = re.compile(r"^[^开降下落]*(?:升|摇[上起])[^开降下落]*$")
+_LOWERED = re.compile(r"^(?!.*\b(?:up|close|shut)\b).*\b(?:wind|roll|crank|let|drop)\b.*\bdown\b")
+_WINDOW = r"\b{} ((?:<cover\.window>\d ?)+)"
+"""What a window of a car is that is raised: shut; and that is wound down: open."""
 _POINTED = re.compile(r"<[a-z_.0-9]+>(\d)")
 _ABSENT = re.compile(r'absent "(?P<words>[^"]{2,})"')
 _CALL = re.compile(r"电话|打给|拨|呼叫|\b(?:call|ring|phone|dial|buzz)\b", re.IGNORECASE)
@@ -52,9 +53,10 @@ _EXCEPT = re.compile(
 def mended(form: Form, marked: Marked, world: World) -> Form:
     """The form, or one that uses the only mark of a device or place which it leaves out."""
     text = str(form)
-    if _RAISED.search(marked.text):
-        text = _OPENED.sub(r"close \1", text)
-        form = _read(text, form)
+    for said, one, other in ((_RAISED, "open", "close"), (_LOWERED, "close", "open")):
+        if said.search(marked.text):
+            text = re.sub(_WINDOW.format(one), rf"{other} \1", text)
+            form = _read(text, form)
     spared = _ALL_BUT.fullmatch(text)
     if (
         spared is not None

@@ -136,8 +136,8 @@ def _orders(situation: Situation, form: Orders) -> Understood:
 
 
 def _without_reasons(found: Sequence[tuple[Body, Understood]]) -> list[Part]:
-    """The parts of all clauses, but for wishes that only say why something is ordered: "it's
-    freezing, close the windows"."""
+    """The parts of all clauses, but for wishes that only say why something is ordered, be it
+    possible or not: "it's freezing, close the windows"."""
     ordered = [part for body, parts in found if not isinstance(body, Wish) for part in parts]
     helping = {
         call.entity.partition(".")[0]
@@ -145,10 +145,11 @@ def _without_reasons(found: Sequence[tuple[Body, Understood]]) -> list[Part]:
         if isinstance(part, Do)
         for call in part.calls
     }
+    in_vain = bool(ordered) and all(isinstance(part, Absent | Unable) for part in ordered)
     return [
         part
         for body, parts in found
-        if not (isinstance(body, Wish) and helps(body.word, helping))
+        if not (isinstance(body, Wish) and (in_vain or helps(body.word, helping)))
         for part in parts
     ]
 

@@ -55,6 +55,12 @@ _WHOLE = re.compile(
     r"|除|其他|其余|别的|家里|全屋|全家|所有|留"
 )
 """What is more than those."""
+_ONE = re.compile(
+    r"(?<![每第另])一[盏扇幅](?!一|[都也]?[不没])|[开关灭点熄掉]一个(?![一遍])|一个(?:灯|帘|窗|门)"
+    r"|[那这][盏扇幅台]|[那这]个(?:帘|窗|音响|音箱|喇叭|电器|机器|插座|风扇|空调|暖气)"
+    r"|\bone of (?:the|those|these|them)\b|\b(?:just|only) one (?:light|lamp|blind|window)\b"
+)
+_SIGNS = re.compile(r"[,!?;。…]|\.(?![a-z0-9_]+>)")
 _HEATING = re.compile(r"(?<!floor )(?<!seat )\bheat(?:ing)?\b|供暖|取暖|暖风|制热")
 _SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
 CLASS_OF = {
@@ -153,7 +159,29 @@ class Situation:
             return self._it(who.scope, verb)
         if isinstance(who.what, tuple):
             return self._named(who.what, who.scope)
-        return self.group(who.what, who.scope, verb)
+        found = self.group(who.what, who.scope, verb)
+        if len(found.entities) > 1 and not who.scope.everywhere and self._one_of(who.scope):
+            lights = tuple(one.id for one in found.entities if one.domain == "light")
+            every = tuple(one.id for one in found.entities)
+            return Targets(open=(lights or every) if self._says(who.scope, "盏") else every)
+        return found
+
+    def _one_of(self, scope: Scope) -> bool:
+        """Whether one of several is meant, and not which: 关一盏, 那个帘子, one of the lamps."""
+        return _ONE.search(self._near(scope)) is not None
+
+    def _says(self, scope: Scope, word: str) -> bool:
+        return word in self._near(scope)
+
+    def _near(self, scope: Scope) -> str:
+        """The piece of the sentence that names the first place of a scope; else all of it."""
+        text = self.marked.text
+        if not scope.at:
+            return text
+        pieces = _SIGNS.split(text)
+        at = [number for number, one in enumerate(pieces) if str(scope.at[0]) in one]
+        # "One lamp in the bedroom hurts my eyes, off with it": the place may be a piece of its own.
+        return text if not at or len(pieces) <= 2 else pieces[at[0]]
 
     def only(self, domain: str) -> Entity | None:
         """The service of a domain: the one here, else the first; None where there is none."""
@@ -189,7 +217,7 @@ class Situation:
         for pointer in marks:
             ids = self.ids(pointer)
             some = [one for one in self.world.entities if one.id in ids]
-            if len(some) > 1 and scope.at:
+            if scope.at and (len(some) > 1 or _is_elsewhere(some, areas)):
                 near = [one for one in some if one.area in areas]
                 if not near:
                     absent.append(Absent(words=self.words(pointer), places=areas))
@@ -330,6 +358,12 @@ def which_said(marked: Marked) -> int | None:
             if mark.words.endswith(("个", "盏", "台")) or re.match(r" (?:one|of)\b|$", behind):
                 return int(mark.value) - 1
     return next((at for at, words in _PLACE_SAID if words.search(marked.text)), None)
+
+
+def _is_elsewhere(some: Iterable[Entity], areas: tuple[str, ...]) -> bool:
+    """Whether what is called so stands in a room, and not in these: the yard's tap is none of the
+    kitchen."""
+    return bool(areas) and all(one.area and one.area not in areas for one in some)
 
 
 def _takes(verb: str, entity: Entity) -> bool:
