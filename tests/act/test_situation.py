@@ -219,6 +219,17 @@ def test_one_of_several_is_asked_for(world: World, said: str, asked: bool) -> No
         assert [one.entity for one in part.calls] == ["light.main", "light.side"]
 
 
+def test_what_hangs_before_a_window(tmp_path: Path) -> None:
+    curtain = (
+        "{id: cover.curtain, names: [红帘], area: theo, state: open, attributes: {kind: curtain}}"
+    )
+    blind = "{id: cover.blind, names: [竹帘], area: lounge, state: open, attributes: {kind: blind}}"
+    world = house(tmp_path, f"{HOME}  - {curtain}\n  - {blind}\n")
+    assert ids(world, "close curtain", "帘子拉上") == ["cover.blind"]
+    assert ids(world, "close curtain all", "帘子都拉上") == ["cover.curtain", "cover.blind"]
+    assert ids(world, "close curtain all", "窗帘都拉上") == ["cover.curtain"]
+
+
 def test_a_device_is_not_where_it_is_not(world: World) -> None:
     there = means(world, "on <light:side lamp> at <area:lounge>", said="side lamp in the lounge on")
     assert isinstance(there[0], Do)

@@ -55,6 +55,7 @@ _WHOLE = re.compile(
     r"|除|其他|其余|别的|家里|全屋|全家|所有|留"
 )
 """What is more than those."""
+_HANGING = ("curtain", "blind", "shade")
 _ONE = re.compile(
     r"(?<![每第另])一[盏扇幅](?!一|[都也]?[不没])|[开关灭点熄掉]一个(?![一遍])|一个(?:灯|帘|窗|门)"
     r"|[那这][盏扇幅台]|[那这]个(?:帘|窗|音响|音箱|喇叭|电器|机器|插座|风扇|空调|暖气)"
@@ -232,9 +233,11 @@ class Situation:
         return Targets(entities=left, open=tuple(unclear), absent=tuple(absent))
 
     def members(self, name: str, verb: str = "") -> tuple[Entity, ...]:
-        """The devices of a class: an air conditioner that heats is part of the heating as long as
-        it is asked about or to end."""
+        """The devices of a class: 帘子 are curtains and blinds; an air conditioner that heats is
+        part of the heating as long as it is asked about or to end."""
         some = members(self.world, name, verb)
+        if name in ("curtain", "blind") and "帘子" in self.marked.text:
+            return tuple(one for one in self.world.entities if one.kind in _HANGING)
         ends = verb in ("off", "stop", "close", "ask")
         if name != "heater" or not ends or not _HEATING.search(self.marked.text):
             return some
