@@ -244,3 +244,23 @@ def test_a_reason_for_what_cannot_be_is_no_wish(world: World) -> None:
         world, 'wish leave ; absent "garage door"', said="I am off now, garage door down please"
     )
     assert [type(one) for one in parts] == [Absent]
+    parts = means(world, "wish bright ; off light", said="晃眼，关一盏", speaker="lounge")
+    assert [type(one) for one in parts] == [Which]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("cancel that alarm", True),
+        ("把那个闹铃删了", True),
+        ("cancel every alarm, that alarm as well", False),
+        ("闹铃都删了", False),
+        ("cancel the alarm", False),
+    ],
+)
+def test_that_alarm_of_two(tmp_path: Path, said: str, told: bool) -> None:
+    two = '[{time: "07:00", days: once}, {time: "08:00", days: once}]'
+    clock = f"{{id: alarm.me, names: [闹铃, alarm], attributes: {{alarms: {two}}}}}"
+    world = house(tmp_path, f"{HOME}  - {clock}\n")
+    (part,) = means(world, "remove alarm all", said=said)
+    assert isinstance(part, Question) == told

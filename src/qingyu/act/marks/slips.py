@@ -27,8 +27,10 @@ _BACK_EN = re.compile(
 )
 _BACK_ZH = re.compile(
     r"[,.;。 ]*(?:[哦啊呃额嗯哎呀呸]+[, ]?(?:不是|不对|不)|不是不是|不对|不不+(?:是)*|说错了|错了"
-    r"|口误|我是说|搞错了|更正一下|打住|[, ]不是)(?:[, ]|是|应该是|不是|我是说)*"
+    r"|口误|我是说|搞错了|更正一下|打住|[, ]不是(?=[, 是]))(?:[, ]|是|应该是|不是|我是说)*"
 )
+_NOT_ZH = re.compile(r"[, ]不是(?=<)")
+"""关台灯，不是吊灯: here it is the second that is not meant."""
 _LINK_EN = re.compile(r"(?: ?(?:the|a|an|my|our|to|in|at|on|for|of|with))* ?")
 _LINK_ZH = re.compile(r"[^<>,。;]{0,3}")
 _NEAR = 14
@@ -43,6 +45,11 @@ def without_slips(marked: Marked) -> Marked:
             cut = _cut(marked.text, slip.start(), slip.end(), link)
             if cut is not None:
                 return without_slips(_shorter(marked, *cut))
+    for contrast in _NOT_ZH.finditer(marked.text):
+        if _cut(marked.text, contrast.start(), contrast.end(), _LINK_ZH) is not None:
+            behind = MARK.match(marked.text, contrast.end())
+            assert behind is not None
+            return without_slips(_shorter(marked, contrast.start(), behind.end()))
     return marked
 
 

@@ -33,7 +33,6 @@ from qingyu.act.forms.terms import (
     Pointer,
     Quote,
     Remove,
-    Scope,
     Serve,
     Set,
     Taught,
@@ -55,9 +54,10 @@ from qingyu.act.resolving.services import (
     moved,
     removed,
     served,
+    several_entries,
 )
 from qingyu.act.resolving.situation import Situation, Targets
-from qingyu.act.resolving.values import adjusting, parameter, setting
+from qingyu.act.resolving.values import adjusting, parameter, selector, setting
 from qingyu.act.resolving.verbs import done, switch
 from qingyu.act.resolving.wish_words import helps
 from qingyu.act.resolving.wishes import wished
@@ -71,6 +71,7 @@ from qingyu.act.understood import (
     Focus,
     No,
     Part,
+    Question,
     Talk,
     Teach,
     Unable,
@@ -137,7 +138,7 @@ def _orders(situation: Situation, form: Orders) -> Understood:
 
 def _without_reasons(found: Sequence[tuple[Body, Understood]]) -> list[Part]:
     """The parts of all clauses, but for wishes that only say why something is ordered, be it
-    possible or not: "it's freezing, close the windows"."""
+    possible and clear or not: "it's freezing, close the windows"."""
     ordered = [part for body, parts in found if not isinstance(body, Wish) for part in parts]
     helping = {
         call.entity.partition(".")[0]
@@ -145,7 +146,7 @@ def _without_reasons(found: Sequence[tuple[Body, Understood]]) -> list[Part]:
         if isinstance(part, Do)
         for call in part.calls
     }
-    in_vain = bool(ordered) and all(isinstance(part, Absent | Unable) for part in ordered)
+    in_vain = bool(ordered) and all(isinstance(part, Absent | Unable | Which) for part in ordered)
     return [
         part
         for body, parts in found
@@ -386,7 +387,7 @@ def _set(
     situation: Situation, body: Body, who: Who, pairs: tuple[tuple[str, Pointer | str], ...]
 ) -> Understood:
     verb = next((key for key, _ in pairs if key != "value"), "value")
-    owner = _selector(situation, who, verb, pairs[0][1]) if len(pairs) == 1 else None
+    owner = selector(situation, who, verb, pairs[0][1]) if len(pairs) == 1 else None
     if owner is not None:
         situation, verb, pairs = situation.chosen((owner.id,)), "value", (("value", pairs[0][1]),)
 
@@ -404,27 +405,6 @@ def _set(
         calls = [call for one in found.entities for call in setting(situation, one, pairs) or ()]
         return (Do(tuple(calls[:1])),) if calls else parts
     return parts
-
-
-def _selector(situation: Situation, who: Who, verb: str, value: Pointer | str) -> Entity | None:
-    """Of "set light mode <mode>1", full beam: the selector of a car that has such an option, where
-    neither the lights nor whatever else the form says can have it."""
-    mark = situation.mark(value) if isinstance(value, Pointer) else None
-    if mark is None or mark.type != "mode" or who.it or who.scope != Scope() or situation.forced:
-        return None
-    kinds = {"light": ("headlights",), "drive_mode": ("headlights",), "headlights": ("drive_mode",)}
-    words = mark.words
-
-    def has(entity: Entity) -> bool:
-        return any(entity.option_called(words, one) for one in entity.options.values())
-
-    selectors = situation.world.select(domain="select")
-    wanted = kinds.get(who.what, ()) if isinstance(who.what, str) else ()
-    owners = [one for one in selectors if one.kind in wanted and has(one)]
-    found = situation.targets(who, verb)
-    if len(owners) != 1 or found.open or any(map(has, found.entities)):
-        return None
-    return owners[0]
 
 
 def _adjust(
@@ -462,6 +442,10 @@ def _remove(situation: Situation, body: Remove, who: Who) -> Understood:
         holding = lists_with(situation, body)
         if len(holding) == 1 and not situation.forced:
             situation = situation.chosen(holding)
+    several = several_entries(situation, body, who)
+    if several:
+        # "Cancel that alarm", of two: they are told, and none is cancelled.
+        return (Question(several, "list"),)
     parts = _each(situation, body, who, "remove", lambda one, _: removed(situation, one, body))
     # A list with nothing on it, or nothing but what shall stay.
     return parts or (Absent(thing="item"),)

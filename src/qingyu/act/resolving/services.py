@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from qingyu.act.calls import RECORDS, Call
-from qingyu.act.forms.terms import Add, Plain, Pointer, Quote, Remove, Serve, Turn, Walk
+from qingyu.act.forms.terms import Add, Plain, Pointer, Quote, Remove, Serve, Turn, Walk, Who
 from qingyu.act.marks.mark import Mark
 from qingyu.act.resolving.situation import Situation
 from qingyu.act.resolving.verbs import ACTIONS
@@ -28,6 +28,11 @@ _VERBS = {"call": ("dialer", "call", "contact"), "launch": ("app", "open", "app"
           "navigate": ("navigator", "navigate", "place"), "go": ("robot", "go_to", "place"),
           "follow": ("robot", "follow", "target")}  # fmt: skip
 """Domain, action and parameter of the verbs that take one thing."""
+_THAT = re.compile(
+    r"[那这]个(?=<|闹|铃|提醒|定时|计时|日程)|\bone of\b"
+    r"|\bthat (?=<|alarm\b|timer\b|reminder\b|event\b|meeting\b)"
+)
+_ALL = re.compile(r"都|全|所有|每|清空|一律|统统|\b(?:all|every|everything|both|clear)\b")
 MORNING = datetime.time(9)
 """When it is to be on a day of which no time was said."""
 Matching = Callable[[Record], bool]
@@ -126,6 +131,23 @@ def removed(situation: Situation, entity: Entity, form: Remove) -> list[Call] | 
         # The guard says that there is no such entry.
         return [Call(action, entity.id, _sought(situation, entity, form.what))]
     return [Call(action, entity.id, dict(one)) for one in gone]
+
+
+def several_entries(situation: Situation, form: Remove, who: Who) -> tuple[str, ...]:
+    """The lists of "cancel that alarm" that have more than one entry, and of which none was just
+    spoken of."""
+    text = situation.marked.text
+    if form.what is not None or form.but or not _THAT.search(text) or _ALL.search(text):
+        return ()
+    talked = {one.entity for one in situation.focus.calls}
+    found = situation.targets(who, "remove").entities
+    return tuple(
+        one.id
+        for one in found
+        if one.domain in ("alarm", "timer", "reminder", "calendar")
+        and one.id not in talked
+        and len(_entries(situation, one)) > 1
+    )
 
 
 def _says_when(situation: Situation, what: Pointer | Quote) -> bool:

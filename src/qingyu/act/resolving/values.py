@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from qingyu.act.calls import Call
-from qingyu.act.forms.terms import Pointer, Value
+from qingyu.act.forms.terms import Pointer, Scope, Value, Who
 from qingyu.act.resolving.parameters import BARE, PARAMETERS, SPEEDS, raised
 from qingyu.act.resolving.situation import Situation
 from qingyu.act.resolving.verbs import switch
@@ -216,3 +216,24 @@ def _stepped(
         place = ladder.index(str(now)) + (1 if more else -1)
         return Call("set", entity.id, {name: ladder[max(0, min(len(ladder) - 1, place))]})
     return Call("set", entity.id, {name: ladder[-1 if more else 0]})
+
+
+def selector(situation: Situation, who: Who, verb: str, value: Pointer | str) -> Entity | None:
+    """Of "set light mode <mode>1", full beam: the selector of a car that has such an option, where
+    neither the lights nor whatever else the form says can have it."""
+    mark = situation.mark(value) if isinstance(value, Pointer) else None
+    if mark is None or mark.type != "mode" or who.it or who.scope != Scope() or situation.forced:
+        return None
+    kinds = {"light": ("headlights",), "drive_mode": ("headlights",), "headlights": ("drive_mode",)}
+    words = mark.words
+
+    def has(entity: Entity) -> bool:
+        return any(entity.option_called(words, one) for one in entity.options.values())
+
+    selectors = situation.world.select(domain="select")
+    wanted = kinds.get(who.what, ()) if isinstance(who.what, str) else ()
+    owners = [one for one in selectors if one.kind in wanted and has(one)]
+    found = situation.targets(who, verb)
+    if len(owners) != 1 or found.open or any(map(has, found.entities)):
+        return None
+    return owners[0]
