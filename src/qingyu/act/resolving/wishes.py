@@ -34,14 +34,15 @@ Way = Callable[["Wishes"], list[Call]]
 
 
 def wished(situation: Situation, form: Wish) -> Understood:
-    """The calls that grant a wish; Unable where this household cannot."""
+    """The calls that grant a wish; Unable where this household cannot. Where nobody knows the room,
+    it is asked back before the only curtain of another one is closed."""
     wishes = Wishes(situation, form)
-    for way in WAYS[form.word]:
-        calls = way(wishes)
-        if calls:
-            return (Do(tuple(calls)),)
     candidates = wishes.elsewhere()
-    if not situation.forced and len(candidates) > 1:
+    asked = not situation.forced and len(candidates) > 1
+    calls = next((some for way in WAYS[form.word] if (some := way(wishes))), [])
+    if calls and (wishes.areas or not asked):
+        return (Do(tuple(calls)),)
+    if asked:
         return (Which(candidates, lambda ids: wished(situation.chosen(ids), form)),)
     return (Unable(words=form.word),)
 
