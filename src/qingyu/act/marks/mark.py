@@ -19,6 +19,8 @@ MOST = 9
 """Marks in a sentence; mentions beyond stay text."""
 MARK = re.compile(r"<([a-z_]+(?:\.[a-z0-9_]+)?)>([1-9])")
 """A mark as it is written: type and number."""
+SIGNS = re.compile(r"[,!?;。…]+|\.(?![a-z0-9_]+>)")
+"""Signs between words of a marked sentence; the point in <cover.curtain>1 is none."""
 MarkValue = tuple[str, ...] | str | float | int | Found
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from qingyu.act.calls import RECORDS
 from qingyu.act.replies.orders_en import MODES, OrdersEn, the
-from qingyu.act.replies.wording import BESIDE, about_then, active, amount, records
+from qingyu.act.replies.wording import about_then, active, amount, records
 from qingyu.act.state import State
 from qingyu.act.understood import Agenda, Question
 from qingyu.act.world import Entity, Value
@@ -18,16 +18,6 @@ DETECTED = {
     "smoke": ("sensing smoke", "sensing no smoke"), "leak": ("sensing a leak", "dry"),
     "rain": ("sensing rain", "dry"),
 }  # fmt: skip
-_MORE = {
-    "light": ("brightness", "color", "color_temperature"), "fan": ("speed",),
-    "cover": ("position",),
-    "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
-    "water_heater": ("temperature", "current_temperature"), "vacuum": ("battery",),
-    "climate": ("temperature", "fan", "current_temperature"),
-    "robot": ("place", "heading", "battery"),
-    "charger": ("limit",),
-}  # fmt: skip
-_ALWAYS = {"current_temperature", "current_humidity", "battery", "place", "heading", "limit"}
 
 
 def capital(text: str) -> str:
@@ -136,24 +126,15 @@ class QuestionsEn(OrdersEn):
             return f"{name} has no {self.attribute(entity, key)}"
         if key in ("place", "area", "muted", "oscillating"):
             return f"{name} is {self._attribute(entity, key, state)}"
-        other = BESIDE.get(key, "")
-        also = state.get(entity.id, other) is not None and entity.supports(other)
-        also = also and (other in _ALWAYS or active(state.get(entity.id)))
-        beside = f", {self._attribute(entity, other, state)}" if also else ""
+        other = self.beside(entity, key, state)
+        beside = f", {self._attribute(entity, other, state)}" if other else ""
         if key == "temperature":
             return f"{name} is {self._attribute(entity, key, state)}{beside}"
         value = self.value(entity, key, state.get(entity.id, key) or 0)
         return f"the {self.attribute(entity, key)} of {name} is {value or 'nothing'}{beside}"
 
     def _more(self, entity: Entity, state: State) -> str:
-        going = active(state.get(entity.id))
-        told = [
-            self._attribute(entity, key, state)
-            for key in _MORE.get(entity.domain, ())
-            if entity.supports(key)
-            and (going or key in _ALWAYS)
-            and state.get(entity.id, key) != ""
-        ]
+        told = [self._attribute(entity, key, state) for key in self.told_too(entity, state)]
         return f", {', '.join(told)}" if told else ""
 
     def _inventory(self, ids: tuple[str, ...], state: State) -> str:

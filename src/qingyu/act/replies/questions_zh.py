@@ -6,7 +6,7 @@ from datetime import datetime
 
 from qingyu.act.calls import RECORDS
 from qingyu.act.replies.orders_zh import LEVELS, MODES, OrdersZh
-from qingyu.act.replies.wording import BESIDE, about_then, active, amount, records
+from qingyu.act.replies.wording import about_then, active, amount, records
 from qingyu.act.state import State
 from qingyu.act.understood import Agenda, Question
 from qingyu.act.world import Entity, Value
@@ -24,16 +24,6 @@ DETECTED = {
     "presence": ("有人", "没有人"), "smoke": ("有烟雾", "没有烟雾"),
     "leak": ("漏水了", "没有漏水"), "rain": ("在下雨", "没有下雨"),
 }  # fmt: skip
-_MORE = {
-    "light": ("brightness", "color", "color_temperature"), "fan": ("speed",),
-    "cover": ("position",),
-    "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
-    "water_heater": ("temperature", "current_temperature"), "vacuum": ("battery",),
-    "climate": ("temperature", "fan", "current_temperature"),
-    "robot": ("place", "heading", "battery"),
-    "charger": ("limit",),
-}  # fmt: skip
-_ALWAYS = {"current_temperature", "current_humidity", "battery", "place", "heading", "limit"}
 
 
 class QuestionsZh(OrdersZh):
@@ -129,21 +119,12 @@ class QuestionsZh(OrdersZh):
             return f"{name}{self.is_now(entity.id, state)}{self._more(entity, state)}"
         if not entity.supports(key):
             return f"{name}没有{self.attribute(entity, key)}"
-        other = BESIDE.get(key, "")
-        also = state.get(entity.id, other) is not None and entity.supports(other)
-        also = also and (other in _ALWAYS or active(state.get(entity.id)))
-        beside = f"，{self._attribute(entity, other, state)}" if also else ""
+        other = self.beside(entity, key, state)
+        beside = f"，{self._attribute(entity, other, state)}" if other else ""
         return f"{name}{self._alone(entity, key, state)}{beside}"
 
     def _more(self, entity: Entity, state: State) -> str:
-        going = active(state.get(entity.id))
-        told = [
-            self._attribute(entity, key, state)
-            for key in _MORE.get(entity.domain, ())
-            if entity.supports(key)
-            and (going or key in _ALWAYS)
-            and state.get(entity.id, key) != ""
-        ]
+        told = [self._attribute(entity, key, state) for key in self.told_too(entity, state)]
         return f"，{'，'.join(told)}" if told else ""
 
     def _inventory(self, ids: tuple[str, ...], state: State) -> str:

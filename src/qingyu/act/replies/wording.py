@@ -22,8 +22,21 @@ from qingyu.act.world import Entity, Record, Sun, Value, World
 
 _IDLE = frozenset({"off", "closed", "locked", "idle", "paused", "docked", "stopped"})
 _NEAR = timedelta(minutes=30)
-_BESIDE = {"temperature": "current_temperature", "humidity": "current_humidity"}
-BESIDE = _BESIDE | {measured: wanted for wanted, measured in _BESIDE.items()}
+_TOO = {
+    "light": ("brightness", "color", "color_temperature"), "fan": ("speed",),
+    "cover": ("position",),
+    "media_player": ("volume", "source"), "humidifier": ("humidity", "current_humidity", "mode"),
+    "water_heater": ("temperature", "current_temperature"), "vacuum": ("battery",),
+    "climate": ("temperature", "fan", "current_temperature"),
+    "robot": ("place", "heading", "battery"),
+    "charger": ("limit",),
+}  # fmt: skip
+_ALWAYS = {"current_temperature", "current_humidity", "battery", "place", "heading", "limit"}
+"""Of what is told beside a state, what is told of something that is off as well."""
+_BESIDE = {
+    "temperature": "current_temperature", "current_temperature": "temperature",
+    "humidity": "current_humidity", "current_humidity": "humidity",
+}  # fmt: skip
 """What is told beside an attribute: what is measured beside what is set, and the other way."""
 
 
@@ -54,6 +67,24 @@ class Naming:
     def switched(self, ids: Iterable[str]) -> list[str]:
         """Those that can be on and off."""
         return [one for one in ids if self.entity(one).domain in SWITCHED]
+
+    def told_too(self, entity: Entity, state: State) -> list[str]:
+        """The attributes that are told beside a state."""
+        return [
+            key
+            for key in _TOO.get(entity.domain, ())
+            if self._counts(entity, key, state) and state.get(entity.id, key) != ""
+        ]
+
+    def beside(self, entity: Entity, key: str, state: State) -> str:
+        """The attribute that is told beside another, else ""."""
+        other = _BESIDE.get(key, "")
+        known = state.get(entity.id, other) is not None and self._counts(entity, other, state)
+        return other if known else ""
+
+    def _counts(self, entity: Entity, key: str, state: State) -> bool:
+        going = key in _ALWAYS or active(state.get(entity.id))
+        return going and entity.supports(key)
 
     def place(self, id: str) -> str:
         """An area or floor by its id; other words as they are."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from qingyu.act.calls import Call
 from qingyu.act.fast.short_words import begins_as_order
 from qingyu.act.forms.words import DEVICES, PLACES, sort
-from qingyu.act.marks.mark import MARK, Marked
+from qingyu.act.marks.mark import MARK, SIGNS, Marked
 from qingyu.act.spoken.spelling import clauses
 from qingyu.act.understood import Do, Focus
 from qingyu.act.world import Entity, World
@@ -72,8 +72,6 @@ _REASON = re.compile(
     r"(?:stop|cancel|leave)(?: (?:it|that|this))?|(?:取消|停)|.*(?:\btoo\b|太|过头|不好|难看).*"
 )
 """What begins as an order and only says why all is to be as it was."""
-_ENDS = re.compile(r"[,!?;。…]+|\.(?![a-z0-9_]+>)")
-"""Signs between words; the point in <cover.curtain>1 is none."""
 
 
 def is_back(text: str) -> bool:
@@ -91,7 +89,7 @@ def again(marked: Marked, focus: Focus, world: World) -> Do | None:
     where nothing was done or the devices are of another kind."""
     if not focus.calls:
         return None
-    text = " ".join(_ENDS.sub(" ", marked.text).split())
+    text = " ".join(SIGNS.sub(" ", marked.text).split())
     found = _SAME.fullmatch(text) or _ALSO.fullmatch(text) or _SAME.fullmatch(text.replace(" ", ""))
     if found is None:
         return None

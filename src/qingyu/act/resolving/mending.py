@@ -39,7 +39,7 @@ _ALONG = re.compile(r">\d ?(?:[跟和与及、,]|还有|and\b|or\b)|(?:[跟和�
 _RAISED = re.compile(r"^[^开降下落]*(?:升|摇[上起])[^开降下落]*$")
 _LOWERED = re.compile(r"^(?!.*\b(?:up|close|shut)\b).*\b(?:wind|roll|crank|let|drop)\b.*\bdown\b")
 _WINDOW = r"\b{} ((?:<cover\.window>\d ?)+)"
-"""What a window of a car is that is raised: shut; and that is wound down: open."""
+"""A window that is raised is shut, one that is wound down is open."""
 _POINTED = re.compile(r"<[a-z_.0-9]+>(\d)")
 _ABSENT = re.compile(r'absent "(?P<words>[^"]{2,})"')
 _CALL = re.compile(r"电话|打给|拨|呼叫|\b(?:call|ring|phone|dial|buzz)\b", re.IGNORECASE)

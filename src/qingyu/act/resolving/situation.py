@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from qingyu.act.forms.terms import Pointer, Quote, Scope, Value, Who
-from qingyu.act.marks.mark import Mark, Marked
+from qingyu.act.marks.mark import SIGNS, Mark, Marked
 from qingyu.act.resolving.class_words import kind_said, narrowed
 from qingyu.act.resolving.classes import members
 from qingyu.act.resolving.parameters import PARAMETERS
@@ -61,7 +61,7 @@ _ONE = re.compile(
     r"|[那这][盏扇幅台]|[那这]个(?:帘|窗|音响|音箱|喇叭|电器|机器|插座|风扇|空调|暖气)"
     r"|\bone of (?:the|those|these|them)\b|\b(?:just|only) one (?:light|lamp|blind|window)\b"
 )
-_SIGNS = re.compile(r"[,!?;。…]|\.(?![a-z0-9_]+>)")
+"""One of several, and not which."""
 _HEATING = re.compile(r"(?<!floor )(?<!seat )\bheat(?:ing)?\b|供暖|取暖|暖风|制热")
 _SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
 CLASS_OF = {
@@ -161,25 +161,19 @@ class Situation:
         if isinstance(who.what, tuple):
             return self._named(who.what, who.scope)
         found = self.group(who.what, who.scope, verb)
-        if len(found.entities) > 1 and not who.scope.everywhere and self._one_of(who.scope):
-            lights = tuple(one.id for one in found.entities if one.domain == "light")
-            every = tuple(one.id for one in found.entities)
-            return Targets(open=(lights or every) if self._says(who.scope, "盏") else every)
-        return found
-
-    def _one_of(self, scope: Scope) -> bool:
-        """Whether one of several is meant, and not which: 关一盏, 那个帘子, one of the lamps."""
-        return _ONE.search(self._near(scope)) is not None
-
-    def _says(self, scope: Scope, word: str) -> bool:
-        return word in self._near(scope)
+        one = _ONE.search(self._near(who.scope))
+        if one is None or who.scope.everywhere or len(found.entities) < 2:
+            return found
+        lights = tuple(each.id for each in found.entities if each.domain == "light")
+        every = tuple(each.id for each in found.entities)
+        return Targets(open=(lights or every) if "盏" in one[0] else every)
 
     def _near(self, scope: Scope) -> str:
         """The piece of the sentence that names the first place of a scope; else all of it."""
         text = self.marked.text
         if not scope.at:
             return text
-        pieces = _SIGNS.split(text)
+        pieces = SIGNS.split(text)
         at = [number for number, one in enumerate(pieces) if str(scope.at[0]) in one]
         # "One lamp in the bedroom hurts my eyes, off with it": the place may be a piece of its own.
         return text if not at or len(pieces) <= 2 else pieces[at[0]]

@@ -27,6 +27,7 @@ _SHARES = {"low": 20, "medium": 50, "high": 80}
 WHITES = {"low": 6000, "medium": 4000, "high": 2700, "white": 5000}
 """Kelvin; high is warm."""
 _FANS = ("low", "medium", "high")
+_SELECTOR_OF = {"light": "headlights", "drive_mode": "headlights", "headlights": "drive_mode"}
 _GOAL = re.compile(r"(?:[到至成为]|\b(?:to|at|say)(?: about| around| only)?)[ ,]*$")
 """What stands before a number that is where a value is to go, not how far."""
 
@@ -224,15 +225,14 @@ def selector(situation: Situation, who: Who, verb: str, value: Pointer | str) ->
     mark = situation.mark(value) if isinstance(value, Pointer) else None
     if mark is None or mark.type != "mode" or who.it or who.scope != Scope() or situation.forced:
         return None
-    kinds = {"light": ("headlights",), "drive_mode": ("headlights",), "headlights": ("drive_mode",)}
     words = mark.words
 
     def has(entity: Entity) -> bool:
         return any(entity.option_called(words, one) for one in entity.options.values())
 
     selectors = situation.world.select(domain="select")
-    wanted = kinds.get(who.what, ()) if isinstance(who.what, str) else ()
-    owners = [one for one in selectors if one.kind in wanted and has(one)]
+    wanted = _SELECTOR_OF.get(who.what) if isinstance(who.what, str) else None
+    owners = [one for one in selectors if one.kind == wanted and has(one)]
     found = situation.targets(who, verb)
     if len(owners) != 1 or found.open or any(map(has, found.entities)):
         return None
