@@ -1,4 +1,4 @@
-"""How much of what strangers say the assistant does right: seven sets, in one process.
+"""How much of what strangers say the assistant does right, set by set, in one process.
 
     python benchmarks/strangers.py                            # all sets, about five minutes
     python benchmarks/strangers.py --set calm --set fair --skill recipes/act_skill/skill.gguf

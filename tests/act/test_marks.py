@@ -147,6 +147,10 @@ def test_mentions(home: str, text: str, marked: str) -> None:
         ("work_phone", "call Zhou", "call <contact>1"),
         ("work_phone", "打给那个姓周的", "打给那个<contact>1"),
         ("work_phone", "雨桐在吗", "<contact>1在吗"),
+        # Others of the same first name or title are not known.
+        ("work_phone", "李雨桐在吗", "李雨桐在吗"),
+        ("work_phone", "打给李经理", "打给李经理"),
+        ("work_phone", "打给经理", "打给<contact>1"),
         ("factory_robot", "开到产线那边", "开到<area>1那边"),
         ("factory_robot", "go to the line", "go to the <area>1"),
         ("factory_robot", "read me a line", "read me a line"),

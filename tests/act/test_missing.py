@@ -34,6 +34,11 @@ def found(text: str, form: str = "") -> str:
         ("I'd really like the garage lights on", "garage"),
         ("好像车库里灯还亮着，关掉", "车库"),
         ("跟我说下车库里多少度", "车库"),
+        ("打开西屋的灯", "西屋"),
+        ("姥姥那屋暖气调高点", "姥姥那屋"),
+        ("孩子们的房间关灯", "孩子们的房间"),
+        ("he's back soon, put the heating on in his room", "his room"),
+        ("garage dome light off", "garage"),
     ],
 )
 def test_found(text: str, word: str) -> None:
@@ -53,6 +58,10 @@ def test_found(text: str, word: str) -> None:
         # What something is only like.
         ("it's like climbing into a freezer, turn on the lights", ""),
         ("跟个冰箱似的，开灯", ""),
+        # Where one is, and every other one.
+        ("这里屋里的灯关了", ""),
+        ("其他房间的灯都关了", ""),
+        ("it's in the room", ""),
     ],
 )
 def test_not_found(text: str, form: str) -> None:
@@ -71,6 +80,24 @@ def test_nothing_that_is_there(one: object) -> None:
     for name in one.names:  # type: ignore[attr-defined]
         assert found(f"turn off the lights in the {name}") == ""
         assert found(f"把{name}的灯关掉") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        ("阁楼间的圆顶灯打开", True),
+        ("车库的圆顶灯打开", False),
+        ("奶奶那屋的圆顶灯打开", False),
+        ("turn on the dome light in the garage", False),
+        ("garage dome light on", False),
+        ("I'm in the garage, dome light on", True),
+    ],
+)
+def test_a_device_that_is_said_to_be_elsewhere_is_another(
+    start: Start, text: str, done: bool
+) -> None:
+    answer = start(forms={text: "on <light>1"})(text)
+    assert [one.call.entity for one in answer.steps] == (["light.den_ceiling"] if done else [])
 
 
 def test_nothing_is_done_but_what_was_named(start: Start) -> None:

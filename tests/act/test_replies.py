@@ -192,7 +192,13 @@ def told(fact: Any, language: Language, world: World = HOUSE) -> str:
             "朵朵的房间没有空调。",
             "There is no air conditioner in Dora's room.",
         ),
-        (Unable(words="weld"), "我做不到“weld”。", "I can't do that: “weld”."),
+        (Unable(words="weld"), "我没法做到“weld”。", "I can't do that: “weld”."),
+        (
+            Unable("climate.dora", "weld"),
+            "朵朵房地暖不支持“weld”。",
+            "Dora's floor heating can't do that: “weld”.",
+        ),
+        (Unable(), "这里没有设备能帮上忙。", "There is no device here that can help with that."),
         (
             Verdict(
                 outcome="unsupported",

@@ -80,6 +80,13 @@ LAMPS = ("light.parlour_corner", "light.dora_corner", "light.max_corner")
         ("会客室和小麦房的", (LAMPS[0], LAMPS[2])),
         ("角落灯", ()),
         ("今天真冷", ()),
+        ("不是别的，会客室的", LAMPS[:1]),
+        ("啊不是朵朵那个，是小麦房的", LAMPS[2:]),
+        ("not Dora's, the one in Max's room", LAMPS[2:]),
+        ("会客室的别动", LAMPS[1:]),
+        ("leave Dora's as it is", (LAMPS[0], LAMPS[2])),
+        ("一个都别动", ()),
+        ("不是这个意思，算了", ()),
     ],
 )
 def test_which(text: str, which: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qingyu.act.calls import Call
 from qingyu.act.forms.reader import parse_form
 from qingyu.act.marks.marker import Marker
 from qingyu.act.resolving.resolve import resolve
@@ -255,7 +256,10 @@ def test_a_reason_for_what_cannot_be_is_no_wish(world: World) -> None:
         ("把那个闹铃删了", True),
         ("cancel every alarm, that alarm as well", False),
         ("闹铃都删了", False),
-        ("cancel the alarm", False),
+        ("cancel the alarm", True),
+        ("把闹铃取消了", True),
+        ("cancel my alarms", False),
+        ("don't wake me", False),
     ],
 )
 def test_that_alarm_of_two(tmp_path: Path, said: str, told: bool) -> None:
@@ -264,3 +268,65 @@ def test_that_alarm_of_two(tmp_path: Path, said: str, told: bool) -> None:
     world = house(tmp_path, f"{HOME}  - {clock}\n")
     (part,) = means(world, "remove alarm all", said=said)
     assert isinstance(part, Question) == told
+
+
+def test_the_meeting_of_a_day_with_two(tmp_path: Path) -> None:
+    two = '[{title: jour fixe, at: "2026-11-27 09:00"}, {title: budget, at: "2026-11-27 14:00"}]'
+    diary = f"{{id: calendar.me, names: [diary], attributes: {{events: {two}}}}}"
+    world = house(tmp_path, f"{HOME}  - {diary}\n")
+    for said, asked in (
+        ("tomorrow's meeting is off, out of my diary with it", True),
+        ("diary: 明天的取消一项", True),
+        ("clear tomorrow in the diary", False),
+        ("diary, 明天的都取消", False),
+    ):
+        day = "明天" if "明天" in said else "tomorrow"
+        (part,) = means(world, f"remove <calendar:diary> <day:{day}>", said=said)
+        assert isinstance(part, Question) == asked, said
+        if isinstance(part, Do):
+            assert [one.arguments["title"] for one in part.calls] == ["jour fixe", "budget"]
+
+
+ALARMS = (
+    "{id: alarm.me, names: [alarm], attributes: {alarms: [{time: '06:00', days: once},"
+    " {time: '07:15', days: weekdays}, {time: '08:00', days: once}]}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "times"),
+    [
+        ("cancel it", ["06:00", "08:00"]),
+        ("那两个取消", ["06:00", "08:00"]),
+        ("cancel them", ["06:00", "08:00"]),
+        ("cancel every alarm", [None]),
+        ("闹铃全取消", [None]),
+    ],
+)
+def test_what_was_just_set_is_cancelled(tmp_path: Path, said: str, times: list[str | None]) -> None:
+    world = house(tmp_path, f"{HOME}  - {ALARMS}\n")
+    just = tuple(
+        Call("add", "alarm.me", {"time": time, "days": "once"}) for time in ("06:00", "08:00")
+    )
+    (part,) = means(world, "remove it all", said=said, focus=Focus(("alarm.me",), calls=just))
+    assert isinstance(part, Do)
+    assert [one.arguments.get("time") for one in part.calls] == times
+
+
+def test_somebody_is_woken_in_the_morning(tmp_path: Path) -> None:
+    world = house(tmp_path, f"{HOME}  - {ALARMS}\n")
+    for said, time in (
+        ("wake me on saturday at five", "05:00"),
+        ("an alarm on saturday at five", "17:00"),
+    ):
+        (part,) = means(world, "add alarm <time:on saturday at five>", said=said)
+        assert isinstance(part, Do)
+        assert part.calls[0].arguments["time"] == time
+
+
+def test_that_one_of_two_unlike_things_is_asked_for(world: World) -> None:
+    both = Focus(("light.main", "climate.pump"))
+    for said, asked in (("关掉那个", True), ("off with that one", True), ("关掉", False),
+                        ("turn them off", False), ("关掉一个", True)):  # fmt: skip
+        (part,) = means(world, "off it", said=said, speaker="lounge", focus=both)
+        assert isinstance(part, Which) == asked, said

@@ -198,7 +198,7 @@ def test_asked_back_where_nobody_knows_the_room(home: World) -> None:
     # The only curtain of the household may be in another room.
     (lamps,) = means(home, "wish bright", speaker="")
     assert isinstance(lamps, Which)
-    assert means(home, "wish dark", speaker="yard") == (Unable(words="dark"),)
+    assert means(home, "wish dark", speaker="yard") == (Unable(),)
 
 
 def test_going_to_bed_and_out(home: World) -> None:
@@ -241,5 +241,20 @@ def test_every_wish_has_ways_and_every_table_is_of_wishes() -> None:
 @pytest.mark.parametrize("word", WISHES)
 def test_an_empty_household_grants_nothing_and_says_so(tmp_path: Path, word: str) -> None:
     empty = house(tmp_path, "name: none\nnow: 2026-11-26 19:30\nareas: []\nentities: []\n")
-    assert means(empty, f"wish {word}", speaker="") == (Unable(words=word),)
+    assert means(empty, f"wish {word}", speaker="") == (Unable(),)
     assert empty.now == datetime.datetime(2026, 11, 26, 19, 30)
+
+
+def test_fuel_where_the_car_has_nothing_to_charge(tmp_path: Path) -> None:
+    car = """
+name: car
+speaker: cabin
+floors: []
+areas: [{id: cabin, names: [cabin]}]
+entities:
+  - {id: navigator.car, names: [sat nav], area: cabin, state: idle,
+     options: {place: [Depot, 加油站]}, option_names: {加油站: [petrol station]}}
+"""
+    (part,) = means(house(tmp_path, car), "wish charge", speaker="cabin")
+    assert isinstance(part, Do)
+    assert [shown(one) for one in part.calls] == ["navigate navigator.car place=加油站"]

@@ -30,6 +30,7 @@ from qingyu.act.fast.short_words import (
     asks_what_was_done,
     begins_as_order,
     chosen,
+    corrects,
     decision,
 )
 from qingyu.act.forms.context import context_line
@@ -208,9 +209,9 @@ class Assistant:
         routine = self.memory.routine_called(text) if short else None
         if routine is not None:
             return Heard((Do(routine.calls),), "rule")
-        area = speaker if self._world.area(speaker) is not None else ""
         pending = "confirm" if isinstance(waiting, Confirm) else "which" if waiting else ""
         context = f"{dialogue.context or '|'} {pending}" if pending else dialogue.context
+        area = self._area(speaker)
         return self._hearing.hear(
             text, self.state(), speaker=area, now=now, focus=dialogue.focus, context=context
         )
@@ -224,29 +225,29 @@ class Assistant:
         now: datetime,
         begun: float,
     ) -> Answer | None:
-        """The answer to what was asked back; None for a sentence that is none."""
+        """The answer to what was asked back, which a yes to "which one" is not; None for none."""
         decided = decision(text)
-        if decided is False:
+        asked = waiting.which.candidates if isinstance(waiting, Choice) else ()
+        if decided is False and not (asked and corrects(text, asked, self._world)):
             rest = after_no(text)
-            area = speaker if self._world.area(speaker) is not None else ""
-            if rest and self._hearing.fast(rest, self.state(), area, now):
+            if rest and self._hearing.fast(rest, self.state(), self._area(speaker), now):
                 return None
             return self._refused(text, dialogue, waiting, "rule", begun)
         if isinstance(waiting, Confirm):
             if not decided or self._says_more(text, speaker, waiting, now):
                 return None
             return self._confirmed(text, dialogue, waiting, "rule", begun)
-        which = waiting.which
-        picked = chosen(text, which.candidates, self._world)
-        if not picked or (
-            begins_as_order(text) and self._is_other(text, speaker, which.candidates, now)
-        ):
-            if not decided:
-                return None
-            heard = Heard((which, *waiting.rest), "rule")  # "yes" is no answer to "which one"
-            return self._answer(self._turn(text, dialogue, heard), heard, dialogue, begun)
-        heard = Heard((*waiting.rest, *which.again(picked)), "rule")
+        picked = chosen(text, asked, self._world)
+        if begins_as_order(text) and self._is_other(text, speaker, asked, now):
+            picked = ()
+        if not picked and not decided:
+            return None
+        parts = waiting.which.again(picked) if picked else (waiting.which,)
+        heard = Heard((*waiting.rest, *parts), "rule")
         return self._answer(self._turn(text, dialogue, heard), heard, dialogue, begun)
+
+    def _area(self, speaker: str) -> str:
+        return speaker if self._world.area(speaker) is not None else ""
 
     def _says_more(self, text: str, speaker: str, waiting: Confirm, now: datetime) -> bool:
         """Whether beside a yes there is an order of its own, or another thing or time is spoken of
@@ -261,8 +262,7 @@ class Assistant:
         self, text: str, speaker: str, candidates: tuple[str, ...], now: datetime
     ) -> bool:
         """Whether a sentence is an order of its own, for something that was no candidate."""
-        area = speaker if self._world.area(speaker) is not None else ""
-        for part in self._hearing.fast(text, self.state(), area, now):
+        for part in self._hearing.fast(text, self.state(), self._area(speaker), now):
             if isinstance(part, Do):
                 return any(call.entity not in candidates for call in part.calls)
             return True

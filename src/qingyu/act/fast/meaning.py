@@ -108,6 +108,9 @@ class Meaning:
         )
 
     def _call(self, intent: str, entity: Entity, said: Said) -> Call | None:
+        running = self.state.get(entity.id, "timers") if intent == "CancelTimer" else ()
+        if isinstance(running, tuple) and len(running) > 1:  # which of them is not said
+            return None
         if intent in _VERBS:
             return done(_VERBS[intent], entity)
         match intent:

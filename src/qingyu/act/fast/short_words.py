@@ -141,6 +141,35 @@ def after_no(text: str) -> str:
     return found[1] if found else ""
 
 
+_NOT_THIS = re.compile(
+    r"(?:[啊哦噢呃嗯唉哎不]|不对)*(?:不是|不要|不用|别动|别管)(?P<zh>.{2,}?)"
+    r"|(?P<kept>.{2,}?)(?:就|先|给我)?(?:不动|别动|不用动|不用|不要|不管|留着|别管|除外)[了吧啊呀哈的]?"
+    r"|(?:(?:no|oh|um|uh|well) )*(?:not|leave|keep|skip|don't (?:mean|touch)) (?P<en>.{3,}?)"
+    r"(?: (?:alone|on|off|as (?:it|they) (?:is|are)))?"
+)
+_SAID_NEXT = re.compile(
+    r"(?:是|要|而是|要的是|我要|我说的是|我是说|说的是)|(?:but|i (?:mean|meant|want)|it's) "
+)
+
+
+def without_refused(text: str) -> tuple[str, str]:
+    """What an answer to "which one" chooses and what it says is not meant: ("卧室的", "书房的") of
+    "不是书房的，是卧室的"."""
+    meant, refused = [], []
+    for part in _parts(text):
+        found = _NOT_THIS.fullmatch(part)
+        if found is None:
+            meant.append(part[match.end() :] if (match := _SAID_NEXT.match(part)) else part)
+        else:
+            refused.append(found["zh"] or found["kept"] or found["en"])
+    return ",".join(meant), ",".join(refused)
+
+
+def corrects(text: str, candidates: Sequence[str], world: World) -> bool:
+    """Whether what looks like a no only says which one is not meant."""
+    return bool(without_refused(text)[1]) and bool(chosen(text, candidates, world))
+
+
 def begins_as_order(text: str) -> bool:
     """Whether a sentence begins as an order does, and not as the answer to "which one"."""
     return bool(_ORDER.match(simplified(text).casefold().strip()))
@@ -183,8 +212,14 @@ def chosen(text: str, candidates: Sequence[str], world: World) -> tuple[str, ...
     """Those of the candidates that an answer names; () where it names none.
 
     By name, by area or floor, by a part of a name that only one of them has, by place in the
-    order they were told in, or all of them.
+    order they were told in, or all of them; of "not A, B" B, of "leave A" the others.
     """
+    meant, refused = without_refused(text)
+    if refused:
+        if meant and decision(meant) is not False:
+            return chosen(meant, candidates, world)
+        without = chosen(refused, candidates, world)
+        return tuple(one for one in candidates if one not in without) if without else ()
     said = plain(simplified(text))
     words = {one: world.names_of(one) for one in candidates}
     # A word within another one's ("灯" in "台灯") is not said by itself.

@@ -295,4 +295,15 @@ def _contacts(world: World) -> Iterator[Spelling]:
                 if contact.value not in found[part]:
                     found[part].append(contact.value)
     for part, values in found.items():
-        yield Spelling(part, Name("contact", tuple(values), CONTACT))
+        guard = _no_surname if has_hanzi(part) and not part.startswith("姓") else None
+        yield Spelling(part, Name("contact", tuple(values), CONTACT), guard)
+
+
+_NOT_SURNAMES = "向于和付应金任钱"
+"""What stands before a name more often than it begins one."""
+
+
+def _no_surname(text: str, start: int, end: int) -> bool:
+    """经理 of 赵经理, 雨桐 of 周雨桐, but not of 李经理 and 孙雨桐: they are others."""
+    before = text[start - 1 : start]
+    return before not in SURNAMES or before in _NOT_SURNAMES

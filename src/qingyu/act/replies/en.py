@@ -252,6 +252,8 @@ class RepliesEn(QuestionsEn, OrdersEn):
         return f"There is no {thing}{f' in {places}' if places else ' here'}."
 
     def unable(self, part: Unable) -> str:
+        if not part.entity and not part.words:
+            return "There is no device here that can help with that."
         who = the(self.name(part.entity)) if part.entity else "I"
         return f"{capital(who)} can't do that{f': “{part.words}”' if part.words else ''}."
 

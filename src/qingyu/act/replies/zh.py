@@ -239,8 +239,10 @@ class RepliesZh(QuestionsZh, OrdersZh):
         return f"{places}没有{thing}。" if places else f"没有找到{thing}。"
 
     def unable(self, part: Unable) -> str:
-        who = self.name(part.entity) if part.entity else "我"
-        return f"{who}做不到“{part.words}”。" if part.words else f"{who}做不到这个。"
+        if not part.entity:
+            return f"我没法做到“{part.words}”。" if part.words else "这里没有设备能帮上忙。"
+        what = f"“{part.words}”" if part.words else "这个操作"
+        return f"{self.name(part.entity)}不支持{what}。"
 
     def clock(self, now: datetime, *, day: bool) -> str:
         if day:

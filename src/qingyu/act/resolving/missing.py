@@ -46,6 +46,14 @@ _PLACES_ZH = (
     "|保姆间|健身房|影音室|游戏室|琴房|画室|茶室|麻将室|洗衣房|酒窖|桑拿房|泳池|游泳池|办公室|会议室"
     "|仓库|机房|前台|温室|凉亭|门廊|楼梯间|客卫|主卫|工作室"
 )
+_WHOSE_ZH = (
+    "爷爷|奶奶|姥姥|姥爷|外婆|外公|爸妈|爸爸|妈妈|儿子|女儿|闺女|孩子|小孩|宝宝|弟弟|妹妹|哥哥|姐姐"
+    "|叔叔|姑姑|老人|保姆|阿姨|客人|室友"
+)
+_ROOMS_ZH = (
+    r"(?<![这那家哪房])[东西南北里外前后左右]屋|(?<!其)[他她]们?(?:的|那)?(?:屋|房间|卧室)"
+    rf"|(?:{_WHOSE_ZH})们?(?:的|住的|那个?)?(?:屋|房间|房|卧室)"
+)
 _APPLIANCES_ZH = (
     "烤箱|微波炉|洗碗机|洗衣机|烘干机|干衣机|冰箱|冰柜|电饭煲|电饭锅|咖啡机|空气炸锅|投影仪|投影机"
     "|打印机|鱼缸|跑步机|按摩椅|电热毯|饮水机|热水壶|电水壶|豆浆机|面包机|烤面包机|破壁机|榨汁机"
@@ -62,11 +70,15 @@ _SPOKEN_EN = (
         rf"|lock|unlock)(?: up| out| down)? (?:the |my |our )(?:(?:{_WHICH_EN}) )?"
         rf"(?P<it>{_PLACES_EN})\b"
     ),
-    re.compile(rf"\b(?P<it>{_PLACES_EN})(?:'s)? (?:{_THINGS_EN})\b"),
+    re.compile(rf"\b(?P<it>{_PLACES_EN})(?:'s)? (?:(?:{_THINGS_EN})\b|<)"),
     re.compile(rf"\b(?P<it>{_APPLIANCES_EN})\b"),
+    re.compile(
+        r"\b(?:in|of|at) (?P<it>(?:his|her|their|(?!it's)[a-z]+'s)"
+        r" (?:room|bedroom|study|office|flat))\b"
+    ),
 )
 _SPOKEN_ZH = (
-    re.compile(rf"(?<![去到从出回离上进往])(?P<it>{_PLACES_ZH})"),
+    re.compile(rf"(?<![去到从出回离上进往])(?P<it>{_PLACES_ZH}|{_ROOMS_ZH})"),
     re.compile(rf"(?P<it>{_APPLIANCES_ZH})"),
 )
 _ANYWHERE = frozenset({
@@ -82,6 +94,18 @@ _LIKE = re.compile(
 )
 """What something is only compared with; liked: no comparison, but a wish."""
 _APPLIANCE = re.compile(rf"(?:{_APPLIANCES_EN}|{_APPLIANCES_ZH})")
+
+
+_MARK = r"<[a-z_.0-9]+>(?P<number>[1-9])"
+_BESIDE = (
+    re.compile(
+        rf"(?P<it>{_PLACES_ZH}|{_ROOMS_ZH})(?:里面|里头|里|内|那边|那头|那)?的?[那这]?[个盏台]?"
+        rf"{_MARK}"
+    ),
+    re.compile(rf"\b(?P<it>{_PLACES_EN})(?:'s)? {_MARK}"),
+    re.compile(rf"{_MARK} (?:(?:up|down|out) )?(?:in|of) (?:the|my|our) (?P<it>{_PLACES_EN})\b"),
+)
+"""A device that is said to be in such a place: 阁楼的<light>1."""
 
 
 def missing(marked: Marked, world: World, form: str = "") -> str:
@@ -110,7 +134,18 @@ def without_missing(parts: Understood, marked: Marked, world: World, form: str) 
     word = missing(marked, world, form)
     if not word:
         return parts
-    named = {id for mark in marked.marks for id in mark.ids}
+    elsewhere = {
+        int(found["number"])
+        for pattern in _BESIDE
+        for found in pattern.finditer(marked.text)
+        if not _is_known(found["it"], world)
+    }
+    named = {
+        id
+        for number, mark in enumerate(marked.marks, start=1)
+        if number not in elsewhere
+        for id in mark.ids
+    }
     kept = [left for part in parts if (left := _named_alone(part, named)) is not None]
     return (*kept, Absent(words=word))
 

@@ -28,11 +28,22 @@ _VERBS = {"call": ("dialer", "call", "contact"), "launch": ("app", "open", "app"
           "navigate": ("navigator", "navigate", "place"), "go": ("robot", "go_to", "place"),
           "follow": ("robot", "follow", "target")}  # fmt: skip
 """Domain, action and parameter of the verbs that take one thing."""
-_THAT = re.compile(
-    r"[那这]个(?=<|闹|铃|提醒|定时|计时|日程)|\bone of\b"
-    r"|\bthat (?=<|alarm\b|timer\b|reminder\b|event\b|meeting\b)"
+_THE_ONE = re.compile(
+    r"闹[钟铃]|提醒|定时|计时|日程|<(?:alarm|timer|reminder|calendar)>"
+    r"|\b(?:the|my|that|this) (?:alarm|timer|reminder|event|meeting|appointment)\b"
 )
-_ALL = re.compile(r"都|全|所有|每|清空|一律|统统|\b(?:all|every|everything|both|clear)\b")
+_ONE_OF_DAY = re.compile(
+    r"一[个项场条]|[那这][个项场条]"
+    r"|(?:\b(?:the|my|that|this)|'s) (?:alarm|timer|reminder|event|meeting|appointment)\b"
+)
+_EVERY = re.compile(r"全|所有|每|清|一律|统统|\b(?:all|every|everything|clear)\b")
+_ALL = re.compile(
+    r"都|全|所有|每|清|一律|统统|[这那]些|几个|[两俩]"
+    r"|\b(?:all|every|everything|both|clear|alarms|timers|reminders|events|meetings"
+    r"|appointments|those|them)\b"
+)
+_WAKES = re.compile(r"叫|起床|闹醒|\bwak(?:e|ing)\b|\bget (?:me )?up\b")
+"""Somebody is to get up: in the morning, where five may be either."""
 MORNING = datetime.time(9)
 """When it is to be on a day of which no time was said."""
 Matching = Callable[[Record], bool]
@@ -79,6 +90,10 @@ def _alarm(situation: Situation, marks: list[Mark]) -> dict[str, Scalar]:
     if at is None:
         return {}
     found = [one.value for one in marks if isinstance(one.value, Found)]
+    hours = {time for one in found for time in one.readings}
+    if len(hours) == 2 and _WAKES.search(situation.marked.text):
+        early = [one for one in hours if 4 <= one.hour < 12]
+        at = datetime.datetime.combine(at.date(), early[0]) if early else at
     often = next((one.days for one in found if one.days != "once"), "")
     weekday = next((one.weekday for one in found if one.weekday), "")
     return {"time": at.strftime(TIME), "days": often or weekday or "once"}
@@ -118,8 +133,11 @@ def removed(situation: Situation, entity: Entity, form: Remove) -> list[Call] | 
         return None
     action = "cancel" if entity.domain == "timer" else "remove"
     entries = _entries(situation, entity)
-    if form.what is None and not form.but and entity.domain != "todo":
-        return [Call(action, entity.id)]
+    if form.what is None and not form.but:
+        if just := _just_added(situation, entity, entries):
+            return [Call(action, entity.id, dict(one)) for one in just]
+        if entity.domain != "todo":
+            return [Call(action, entity.id)]
     wanted = _matching(situation, entity, form.what) if form.what else lambda _: True
     stays = [_matching(situation, entity, one) for one in form.but]
     gone = [one for one in entries if wanted(one) and not any(fits(one) for fits in stays)]
@@ -133,11 +151,30 @@ def removed(situation: Situation, entity: Entity, form: Remove) -> list[Call] | 
     return [Call(action, entity.id, dict(one)) for one in gone]
 
 
-def several_entries(situation: Situation, form: Remove, who: Who) -> tuple[str, ...]:
-    """The lists of "cancel that alarm" that have more than one entry, and of which none was just
-    spoken of."""
+def _just_added(situation: Situation, entity: Entity, entries: list[Record]) -> list[Record]:
+    """Of "set an alarm for six", "cancel it": that one, and not the others."""
+    added = [
+        one.arguments
+        for one in situation.focus.calls
+        if one.entity == entity.id and one.action in ("add", "start")
+    ]
     text = situation.marked.text
-    if form.what is not None or form.but or not _THAT.search(text) or _ALL.search(text):
+    if _EVERY.search(text) or (len(added) == 1 and _ALL.search(text)):
+        return []
+    return [
+        one
+        for one in entries
+        if any(all(one.get(key) == value for key, value in each.items()) for each in added)
+    ]
+
+
+def several_entries(situation: Situation, form: Remove, who: Who) -> tuple[str, ...]:
+    """The lists of "cancel the alarm" that have more than one entry that may be meant, and of which
+    none was just spoken of."""
+    text = situation.marked.text
+    of_day = isinstance(form.what, Pointer) and form.what.domain == "day"
+    one = _ONE_OF_DAY if of_day else _THE_ONE
+    if form.but or not one.search(text) or _ALL.search(text) or not (of_day or form.what is None):
         return ()
     talked = {one.entity for one in situation.focus.calls}
     found = situation.targets(who, "remove").entities
@@ -146,8 +183,14 @@ def several_entries(situation: Situation, form: Remove, who: Who) -> tuple[str, 
         for one in found
         if one.domain in ("alarm", "timer", "reminder", "calendar")
         and one.id not in talked
-        and len(_entries(situation, one)) > 1
+        and len(_meant(situation, one, form.what)) > 1
     )
+
+
+def _meant(situation: Situation, entity: Entity, what: Pointer | Quote | None) -> list[Record]:
+    """The entries of a list that are spoken of; None: all."""
+    fits: Matching = _matching(situation, entity, what) if what else lambda _: True
+    return [one for one in _entries(situation, entity) if fits(one)]
 
 
 def _says_when(situation: Situation, what: Pointer | Quote) -> bool:
@@ -252,6 +295,8 @@ def served(situation: Situation, form: Serve) -> Understood:
         return (Absent(words=situation.words(form.what), thing=_VERBS[form.verb][0]),)
     device = entity
     if key == "contact":
+        if stranger := _of_another_name(situation, form.what):
+            return (Absent(words=stranger, thing="contact"),)
         values = _contacts(situation, form.what)
         kind = "contact"
     else:
@@ -316,6 +361,21 @@ def _contacts(situation: Situation, what: Pointer | Quote | str | None) -> tuple
         )
     ]
     return tuple(exact or part)
+
+
+_SURNAME = re.compile(r" ([A-Z][a-z]+)\b(?!')")
+
+
+def _of_another_name(situation: Situation, what: Pointer | Quote | str | None) -> str:
+    """Sarah Jones, where there is a Sarah Miller only; "" for whoever is known."""
+    mark = situation.mark(what) if isinstance(what, Pointer) else None
+    if mark is None or not mark.words[:1].isupper():
+        return ""
+    surname = _SURNAME.match(situation.marked.said, mark.end)
+    known = (name for one in situation.world.contacts for name in one.plain_names)
+    if surname is None or any(plain(surname[1]) in name.split() for name in known):
+        return ""
+    return mark.words + surname[0]
 
 
 def _options(

@@ -57,11 +57,12 @@ _WHOLE = re.compile(
 """What is more than those."""
 _HANGING = ("curtain", "blind", "shade")
 _ONE = re.compile(
-    r"(?<![每第另])一[盏扇幅](?!一|[都也]?[不没])|[开关灭点熄掉]一个(?![一遍])|一个(?:灯|帘|窗|门)"
+    r"(?<![每第另])一[盏扇幅](?!一|[都也]?[不没])|[开关灭点熄掉停留删剩]一个(?![一遍])|一个(?:灯|帘|窗|门)"
     r"|[那这][盏扇幅台]|[那这]个(?:帘|窗|音响|音箱|喇叭|电器|机器|插座|风扇|空调|暖气)"
     r"|\bone of (?:the|those|these|them)\b|\b(?:just|only) one (?:light|lamp|blind|window)\b"
 )
 """One of several, and not which."""
+_THAT_ONE = re.compile(r"[那这]个(?!时|是)|\bthat (?:one|thing)\b")
 _HEATING = re.compile(r"(?<!floor )(?<!seat )\bheat(?:ing)?\b|供暖|取暖|暖风|制热")
 _SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
 CLASS_OF = {
@@ -202,6 +203,11 @@ class Situation:
             return Targets(open=tuple(one.id for one in some))
         if picked is not None:
             some = (some[picked],)
+        text = self.marked.text
+        if picked is None and len(some) > 1 and not scope.everywhere and not _WHOLE.search(text):
+            unlike = len({one.domain for one in some}) > 1
+            if _ONE.search(text) or (unlike and _THAT_ONE.search(text)):
+                return Targets(open=tuple(one.id for one in some))
         return Targets(entities=self._without(some, scope), group=len(some) > 1)
 
     def _named(self, marks: tuple[Pointer, ...], scope: Scope) -> Targets:

@@ -22,7 +22,7 @@ from qingyu.act.resolving.wish_words import MAIN_LIGHT, PURPOSES, SCENES, is_cal
 from qingyu.act.understood import Do, Unable, Understood, Which
 from qingyu.act.values import tidy
 from qingyu.act.vocabulary import SWITCHED
-from qingyu.act.world import Entity
+from qingyu.act.world import Entity, plain
 
 DEGREES = 2
 """How much warmer or cooler somebody wants it who is cold or hot, °C."""
@@ -44,7 +44,7 @@ def wished(situation: Situation, form: Wish) -> Understood:
         return (Do(tuple(calls)),)
     if asked:
         return (Which(candidates, lambda ids: wished(situation.chosen(ids), form)),)
-    return (Unable(words=form.word),)
+    return (Unable(),)
 
 
 class Wishes:
@@ -106,6 +106,15 @@ class Wishes:
     def opened(self, entities: Iterable[Entity], *, wide: bool) -> list[Call]:
         verb = "open" if wide else "close"
         return [Call(verb, one.id) for one in entities if self.is_off(one) == wide]
+
+    def driven(self, words: tuple[str, ...]) -> list[Call]:
+        """The way to the first place that the navigation here knows by such words."""
+        for one in self.near("navigator"):
+            for place in one.options.get("place", ()):
+                names = (place, *one.option_names.get(place, ()))
+                if any(word in plain(name) for name in names for word in words):
+                    return [Call("navigate", one.id, {"place": place})]
+        return []
 
     def called(self, words: tuple[str, ...], *domains: str) -> tuple[Entity, ...]:
         """The devices with such words in their names: here, else anywhere."""
@@ -348,7 +357,11 @@ def _boiler(wishes: Wishes) -> list[Call]:
 def _charging(wishes: Wishes) -> list[Call]:
     starts = [Call("start", one.id) for one in wishes.near("charger") if wishes.is_off(one)]
     robots = [Call("dock", one.id) for one in wishes.near("robot") if not wishes.is_off(one)]
-    return starts or robots
+    return (
+        starts
+        or robots
+        or wishes.driven(("加油", "petrol", "gas station", "fuel", "充电", "charging"))
+    )
 
 
 def _purpose(wishes: Wishes) -> list[Call]:
