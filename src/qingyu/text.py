@@ -10,6 +10,7 @@ Both versions of a sentence stand side by side where they are used. The language
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 LANGUAGES = ("en", "zh")
 
@@ -23,10 +24,10 @@ def use(language: str | None) -> None:
     _chosen = language
 
 
-def language() -> str:
-    """The language in force, "en" or "zh"."""
+def language() -> Literal["en", "zh"]:
+    """The language in force."""
     if _chosen is not None:
-        return _chosen
+        return "zh" if _chosen == "zh" else "en"
     for variable in ("QINGYU_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         value = os.environ.get(variable, "")
         if value:

@@ -86,6 +86,11 @@ LAMPS = ("light.parlour_corner", "light.dora_corner", "light.max_corner")
         ("会客室的别动", LAMPS[1:]),
         ("leave Dora's as it is", (LAMPS[0], LAMPS[2])),
         ("一个都别动", ()),
+        ("哪两个", ()),
+        ("都在哪儿", ()),
+        ("除了会客室的都关", LAMPS[1:]),
+        ("all but the one in Max's room", LAMPS[:2]),
+        ("no, Dora's", LAMPS[1:2]),
         ("不是这个意思，算了", ()),
     ],
 )

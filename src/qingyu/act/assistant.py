@@ -25,6 +25,7 @@ from qingyu.act.carrying import Carrier
 from qingyu.act.devices import Devices
 from qingyu.act.dialogue import Choice, Confirm, Dialogue
 from qingyu.act.facts import Dropped, Fact, Note, Rang, Said
+from qingyu.act.fast.agreeing import agrees
 from qingyu.act.fast.short_words import (
     after_no,
     asks_what_was_done,
@@ -159,10 +160,9 @@ class Assistant:
             return self._answer(self._turn("undo", dialogue, heard), heard, dialogue, begun)
 
     def _dialogue(self, speaker: str) -> Dialogue:
-        usual: Language = "zh" if usual_language() == "zh" else "en"
         if speaker not in self._dialogues and len(self._dialogues) >= _MOST_SPEAKERS:
             del self._dialogues[next(iter(self._dialogues))]
-        return self._dialogues.setdefault(speaker, Dialogue(language=usual))
+        return self._dialogues.setdefault(speaker, Dialogue(language=usual_language()))
 
     def _say(self, text: str, speaker: str, language: Language | None, begun: float) -> Answer:
         dialogue, now = self._dialogue(speaker), self._clock()
@@ -181,15 +181,15 @@ class Assistant:
         heard = self._hear(text, speaker, dialogue, now, waiting, halt=halt)
         if waiting is not None:
             said = {type(one) for one in heard.parts}
-            if (
-                isinstance(waiting, Confirm)
-                and said == {Yes}
-                and not self._hearing.goes_beyond(text, waiting.orders, self.state(), now)
-            ):
-                return self._confirmed(text, dialogue, waiting, heard.path, begun)
-            if said == {No}:
+            if isinstance(waiting, Confirm) and said == {Yes}:
+                if not agrees(text):  # asked once more
+                    heard = Heard((Undo(),) if waiting.undo else waiting.orders, heard.path)
+                    waiting = None
+                elif not self._hearing.goes_beyond(text, waiting.orders, self.state(), now):
+                    return self._confirmed(text, dialogue, waiting, heard.path, begun)
+            elif said == {No}:
                 return self._refused(text, dialogue, waiting, heard.path, begun)
-            if isinstance(waiting, Choice) and heard.form.startswith("pick"):
+            elif isinstance(waiting, Choice) and heard.form.startswith("pick"):
                 heard = dataclasses.replace(heard, parts=(*waiting.rest, *heard.parts))
                 waiting = None
         turn = self._turn(text, dialogue, heard, dropped=waiting)
@@ -426,8 +426,7 @@ class Assistant:
         return tuple(fired)
 
     def _fired(self, schedule: Schedule, results: list[Step | Verdict], now: datetime) -> Fired:
-        usual: Language = "zh" if usual_language() == "zh" else "en"
-        language = self._hearing.language_of(schedule.text, usual)
+        language = self._hearing.language_of(schedule.text, usual_language())
         # What was harmless when it was planned and is no more: nobody said yes to it.
         facts: list[Fact] = [
             Dropped((one.call,)) if isinstance(one, Verdict) and one.outcome == "risky" else one

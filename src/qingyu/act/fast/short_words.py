@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from qingyu.act.fast.agreeing import agrees
 from qingyu.act.spoken.spelling import clauses, has_hanzi, simplified
 from qingyu.act.understood import Clock, Undo
 from qingyu.act.world import World, plain
@@ -28,7 +29,7 @@ _YES_ZH = re.compile(
 )
 _NO_ZH = re.compile(
     r"不|别|取消|算了|撤销|撤回|没事|停|免了|作罢|放弃"
-    r"|等等|等一下|等会|慢着|甭|莫|拉倒|算啦|当我没说|错了|住手|先放"
+    r"|等等|等一下|等会|慢着|甭|莫|拉倒|算啦|当我没说|错了|住手|先放|^(?:就|先|都|还是)*留着"
 )
 _YES_WORDS = frozenset(
     (
@@ -50,13 +51,19 @@ _FILLING = frozenset(
     )
 )
 _NO_EN = re.compile(
-    r"\b(?:no|nope|nah|not|never|cancel|stop|abort|negative|forget|nevermind|wait|leave|undo|hold"
+    r"\b(?:no|nope|nah|none|neither|keep|not|never|cancel|stop|abort|negative|forget|nevermind|wait|leave|undo|hold"
     r"|don'?t|doesn'?t|won'?t|scrap|skip|belay|drop)\b"
 )
 _ALL = re.compile(
-    r"都|全部|两个|俩|全要|一起|每个|所有"
-    r"|\b(?:both|all|every|each|either of them|the lot|everything)\b"
+    r"都|全|(?<!第)[两二三四五六]个|俩|仨|一[起块并齐锅]|每|所有|统|通通|一个[不也都]|各|有多少"
+    r"|\b(?:both|all|every|each|either of them|the lot|everything|everyone|two|three|four|them"
+    r"|together|pair|whole)\b"
 )
+_ASKS = re.compile(
+    r"哪|(?<!那)谁|(?<![那个])啥|什么|怎么|为何|几[个盏]|(?<!有)多少(?!弄)|吗"
+    r"|^(?:which|what|where|who|why)\b"
+)
+"""No answer, but a question."""
 _PLACES = (
     (0, re.compile(r"第一|头一|前一?个|前者|\b(?:first|former|1st)\b")),
     (1, re.compile(r"第二|后者|\b(?:second|2nd)\b")),
@@ -103,7 +110,7 @@ def decision(text: str) -> bool | None:
         if _begins_no(parts[0]):
             return False if len(re.sub(r"[a-z' ]+", "x", parts[0])) <= 12 else None
         return False if _length(whole) <= 5 else None
-    if not _is_yes(parts[0]):
+    if not _is_yes(parts[0]) or not agrees(text):
         return None
     rest = parts[1:]
     return True if _length("".join(rest)) <= 4 or all(map(_is_yes, rest)) else None
@@ -137,16 +144,20 @@ def _is_yes(part: str) -> bool:
 
 def after_no(text: str) -> str:
     """What is said beyond a no: "打开台灯" of "不，打开台灯"; "" where that is all."""
-    found = re.match(r"\s*[^,;，；。.!！]{1,8}?[,;，；。.!！]\s*(.+)", text, re.DOTALL)
+    found = re.match(r"\s*[^,;，；。.!！]{1,12}?[,;，；。.!！]\s*(.+)", text, re.DOTALL)
     return found[1] if found else ""
 
 
 _NOT_THIS = re.compile(
     r"(?:[啊哦噢呃嗯唉哎不]|不对)*(?:不是|不要|不用|别动|别管)(?P<zh>.{2,}?)"
+    r"|(?:全部?|所有的?|都)?除了?(?P<but>.{2,}?)(?:之外|以外|外)?(?:的?都.*)?"
+    r"|(?:all|both|any|every(?:thing|one)|anything) (?:of them )?(?:but|except)(?: for)?"
+    r" (?P<except>.{3,})"
     r"|(?P<kept>.{2,}?)(?:就|先|给我)?(?:不动|别动|不用动|不用|不要|不管|留着|别管|除外)[了吧啊呀哈的]?"
     r"|(?:(?:no|oh|um|uh|well) )*(?:not|leave|keep|skip|don't (?:mean|touch)) (?P<en>.{3,}?)"
     r"(?: (?:alone|on|off|as (?:it|they) (?:is|are)))?"
 )
+_PLAIN_NO = re.compile(r"(?:no|nope|nah)\b *|不[对不]*$")
 _SAID_NEXT = re.compile(
     r"(?:是|要|而是|要的是|我要|我说的是|我是说|说的是)|(?:but|i (?:mean|meant|want)|it's) "
 )
@@ -156,13 +167,27 @@ def without_refused(text: str) -> tuple[str, str]:
     """What an answer to "which one" chooses and what it says is not meant: ("卧室的", "书房的") of
     "不是书房的，是卧室的"."""
     meant, refused = [], []
-    for part in _parts(text):
+    parts = _parts(text)
+    if parts and (plain_no := _PLAIN_NO.match(parts[0])) and plain_no[0] != "".join(parts):
+        refused.append("no")
+        parts = [one for one in (parts[0][plain_no.end() :], *parts[1:]) if one]
+    for part in parts:
         found = _NOT_THIS.fullmatch(part)
         if found is None:
             meant.append(part[match.end() :] if (match := _SAID_NEXT.match(part)) else part)
         else:
-            refused.append(found["zh"] or found["kept"] or found["en"])
+            refused.append(next(one for one in found.groups() if one))
     return ",".join(meant), ",".join(refused)
+
+
+def asks_back(text: str) -> bool:
+    """Whether the answer to "which one" is a question."""
+    return bool(_ASKS.search(simplified(text).casefold()))
+
+
+def speaks_of_all(text: str) -> bool:
+    """Whether an answer to "which one" says all of them, or two of them."""
+    return bool(_ALL.search(simplified(text).casefold()))
 
 
 def corrects(text: str, candidates: Sequence[str], world: World) -> bool:
@@ -214,9 +239,11 @@ def chosen(text: str, candidates: Sequence[str], world: World) -> tuple[str, ...
     By name, by area or floor, by a part of a name that only one of them has, by place in the
     order they were told in, or all of them; of "not A, B" B, of "leave A" the others.
     """
+    if asks_back(text):
+        return ()
     meant, refused = without_refused(text)
     if refused:
-        if meant and decision(meant) is not False:
+        if meant and decision(meant) is not False and _length(meant) <= 6:
             return chosen(meant, candidates, world)
         without = chosen(refused, candidates, world)
         return tuple(one for one in candidates if one not in without) if without else ()

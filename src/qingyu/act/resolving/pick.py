@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from qingyu.act.fast.short_words import asks_back, speaks_of_all
 from qingyu.act.forms.terms import Pick, Pointer, Quote, Who
 from qingyu.act.resolving.classes import is_a
 from qingyu.act.resolving.services import named_like
@@ -21,6 +22,9 @@ def picked(situation: Situation, form: Pick) -> Understood:
     which = situation.focus.which
     if which is None:
         return ()
+    text = situation.marked.text
+    if asks_back(text) or (form.all and not speaks_of_all(text)):
+        return (which,)
     if form.all:
         return which.again(which.candidates)
     chosen = _chosen(situation, which, form.what)

@@ -1,0 +1,58 @@
+"""What can be a yes at all, whatever a model makes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from qingyu.act.fast.agreeing import agrees
+from tests.act.talking import Start
+
+YES = """
+    是|还用问吗，赶紧|不用再确认了直接发|没错快去|就这么发|出事算我的来|废话|走吧
+    松开就是了|那什么 开|我确认了|yes|what are you waiting for|would I ask otherwise
+    sure, knock yourself out|don't keep her waiting, send it|go on then|off you go
+    yes, it's the postman|that's what I said|ok now
+    """
+NO = """
+    哦|嗯？|你确定吗|我想想|他说他有钥匙|我来开|可能吧|你看着办|再说吧|等他到了再开
+    行个屁|对了帮我查下|是吗|知道了|谢谢|等十分钟再开|行了别开了|好像有人|明天再开
+    hm|who is it|really?|are you sure|let me check|maybe|I'll do it myself|thanks|he has a key
+    right, who's there|yeah right, as if|go on holiday|ok but later|sure, tomorrow
+    fine, leave it|good question|do nothing|if you must
+    """
+
+
+def each(texts: str) -> list[str]:
+    return [one.strip() for line in texts.split("\n") for one in line.split("|") if one.strip()]
+
+
+@pytest.mark.parametrize("text", each(YES))
+def test_what_can_be_a_yes(text: str) -> None:
+    assert agrees(text)
+
+
+@pytest.mark.parametrize("text", each(NO))
+def test_what_cannot(text: str) -> None:
+    assert not agrees(text)
+
+
+@pytest.mark.parametrize("said", ["谁在外面", "等他到了再开", "谢谢"])
+def test_a_model_that_takes_it_for_a_yes_is_not_believed(start: Start, said: str) -> None:
+    talk = start(forms={said: "yes", "松开得了": "yes"})
+    asked = talk("解锁入户锁")
+    again = talk(said)
+    assert again.steps == ()
+    assert (again.pending, again.text) == ("confirm", asked.text)
+    assert talk.devices.state().get("lock.landing") == "locked"
+    talk("松开得了")
+    assert talk.devices.state().get("lock.landing") == "unlocked"
+
+
+@pytest.mark.parametrize(
+    "said", ["right then, lights off", "right, who's there", "yes, maybe later"]
+)
+def test_more_than_a_yes_is_none(start: Start, said: str) -> None:
+    talk = start(forms={})
+    talk("Unlock the entry lock")
+    talk(said)
+    assert talk.devices.state().get("lock.landing") == "locked"
