@@ -241,3 +241,16 @@ def test_what_was_spoken_of_is_meant_for_a_while(start: Start) -> None:
     assert [one.call.entity for one in talk("再亮一点").steps] == ["light.den_reading"]
     talk.later(minutes=16)
     assert len(talk("再亮一点").steps) == 2, "whatever is on where the person is"
+
+
+@pytest.mark.parametrize("said", ["看书灯", "dome light", "灯", "lights", "on", "打开", "音量"])
+def test_a_mere_name_or_verb_is_no_order(start: Start, said: str) -> None:
+    talk = start(forms={said: "on light"})
+    answer = talk(said)
+    assert answer.steps == ()
+    assert talk.changed == {}
+    if said in ("看书灯", "dome light"):
+        assert answer.path == "rule"
+        assert "关" in answer.text or "off" in answer.text
+    talk("Turn on the dome light")
+    assert talk(said).path == "model"  # what may be meant now is the model's to say

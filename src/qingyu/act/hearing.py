@@ -21,9 +21,10 @@ from qingyu.act.fast.path import Calls, FastPath, Question
 from qingyu.act.fast.short_words import short_order
 from qingyu.act.fast.stop import Stopping
 from qingyu.act.forms.reader import Form
-from qingyu.act.marks.mark import Marked
+from qingyu.act.marks.mark import MARK, SIGNS, Marked
 from qingyu.act.marks.marker import Marker
 from qingyu.act.marks.slips import without_slips
+from qingyu.act.marks.words import CLASS_WORDS
 from qingyu.act.reminding import corrected, noted
 from qingyu.act.resolving.again import again, is_back
 from qingyu.act.resolving.mending import mended
@@ -49,6 +50,25 @@ _EN_WORDS = frozenset(
 _IT = re.compile(r"它|\b(?:it|that one)\b", re.IGNORECASE)
 _AT = re.compile(r"\bat\s*$", re.IGNORECASE)
 _LOOSE = re.compile(r"^(?:的时候|时|以后|之后|后|就|请|帮我|,|，|、|\s|please|then)+|(?:,|，|\s)+$")
+
+_NO_ORDER = frozenset(
+    (
+        *(word for words in CLASS_WORDS.values() for word in words),
+        *(
+            "lights",
+            "lamps",
+            "curtains",
+            "blinds",
+            "heating",
+            "volume",
+            "音量",
+            "亮度",
+            "brightness",
+        ),
+        *("开", "关", "打开", "关掉", "关上", "开启", "调高", "调低", "on", "off", "open", "close"),
+    )
+)
+"""Words that say, alone and where nothing was spoken of, what or how, but not both."""
 
 
 class Skill(Protocol):
@@ -164,6 +184,10 @@ class Hearing:
         same = again(marked, focus, self.world)
         if same is not None:
             return Heard((same,), "rule")
+        if not focus.ids and focus.which is None and not context.endswith(("confirm", "which")):
+            alone = self._alone(marked)
+            if alone is not None:
+                return alone
         if self._skill is not None:
             form = self._skill.form(context, marked)
             if form is not None:
@@ -195,6 +219,19 @@ class Hearing:
         if isinstance(found, Calls) and not _keeps_times(found):
             return (Do(found.calls, times[0].when, times[0].days),)
         return ()
+
+    def _alone(self, marked: Marked) -> Heard | None:
+        """A name and nothing else: how that is. A mere "lamp" or "on" is no order either."""
+        said = SIGNS.sub(" ", marked.text).strip()
+        if said in _NO_ORDER:
+            return Heard((), "none")
+        mark = marked.mark(1) if MARK.fullmatch(said) else None
+        ids = mark.ids if mark is not None else ()
+        if not ids or any(self.world.entity(id) is None for id in ids):
+            return None
+        if any(id.partition(".")[0] in ("scene", "switch", "app") for id in ids):
+            return None
+        return Heard((Question(ids, "state"),), "rule")
 
     def _pointed(self, text: str, state: State, speaker: str, focus: Focus) -> Understood:
         """ "It" is what the turn before was about, if that was one thing with a name of its own."""
