@@ -253,4 +253,5 @@ def test_a_mere_name_or_verb_is_no_order(start: Start, said: str) -> None:
         assert answer.path == "rule"
         assert "关" in answer.text or "off" in answer.text
     talk("Turn on the dome light")
-    assert talk(said).path == "model"  # what may be meant now is the model's to say
+    after = talk(said)
+    assert after.form or after.steps  # now it may be one
