@@ -51,10 +51,14 @@ _IT = re.compile(r"它|\b(?:it|that one)\b", re.IGNORECASE)
 _AT = re.compile(r"\bat\s*$", re.IGNORECASE)
 _LOOSE = re.compile(r"^(?:的时候|时|以后|之后|后|就|请|帮我|,|，|、|\s|please|then)+|(?:,|，|\s)+$")
 
-_NO_ORDER = frozenset(word for words in CLASS_WORDS.values() for word in words) | frozenset(
-    "lights lamps curtains blinds heating volume brightness on off open close"
-    " 音量 亮度 暖气 门窗 开 关 打开 关掉 关上 开启 调高 调低".split()
-)
+_NO_ORDER = frozenset(
+    (
+        *(word for words in CLASS_WORDS.values() for word in words),
+        *("lights", "lamps", "curtains", "blinds", "heating", "volume", "brightness", "on", "off"),
+        *("open", "close", "音量", "亮度", "暖气", "门窗", "开", "关", "打开", "关掉"),
+        *("关上", "开启", "调高", "调低"),
+    )
+)  # fmt: skip
 """Words that say, alone and where nothing was spoken of, what or how, but not both."""
 
 
