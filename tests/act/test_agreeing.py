@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from qingyu.act.fast.agreeing import agrees
+from qingyu.act.fast.agreeing import agrees, decision
 from tests.act.talking import Start
 
 YES = """
     是|还用问吗，赶紧|不用再确认了直接发|没错快去|就这么发|出事算我的来|废话|走吧
     松开就是了|那什么 开|我确认了|yes|what are you waiting for|would I ask otherwise
     sure, knock yourself out|don't keep her waiting, send it|go on then|off you go
-    yes, it's the postman|that's what I said|ok now
+    yes, it's the postman|that's what I said|ok now|好的，谢谢|yes please, but be quick|good, thanks
+听你的|恩恩|uh-huh|why not|you bet|对，没问题，开|好的没事|没事开吧|对，我没带钥匙|没关系，开吧
+他自己来了，开吧|我来了，开|对，开一会儿就关|yes, when you're ready|yes, don't worry|no problem
+对，别问了|行，快点，别磨蹭|别废话，开门|yes, keep going|you're keeping her waiting, yes
     """
 NO = """
     哦|嗯？|你确定吗|我想想|他说他有钥匙|我来开|可能吧|你看着办|再说吧|等他到了再开
     行个屁|对了帮我查下|是吗|知道了|谢谢|等十分钟再开|行了别开了|好像有人|明天再开
     hm|who is it|really?|are you sure|let me check|maybe|I'll do it myself|thanks|he has a key
     right, who's there|yeah right, as if|go on holiday|ok but later|sure, tomorrow
-    fine, leave it|good question|do nothing|if you must
+    fine, leave it|good question|do nothing|if you must|I'm fine thanks
+    dont open it|打住|走开|开玩笑的
     """
 
 
@@ -49,10 +53,29 @@ def test_a_model_that_takes_it_for_a_yes_is_not_believed(start: Start, said: str
 
 
 @pytest.mark.parametrize(
-    "said", ["right then, lights off", "right, who's there", "yes, maybe later"]
+    "said",
+    [
+        "right then, lights off",
+        "right, who's there",
+        "yes, maybe later",
+        "yes, lock it",
+        "好，锁上",
+    ],
 )
 def test_more_than_a_yes_is_none(start: Start, said: str) -> None:
     talk = start(forms={})
     talk("Unlock the entry lock")
     talk(said)
     assert talk.devices.state().get("lock.landing") == "locked"
+
+
+@pytest.mark.parametrize("said", ["好的没事", "yes, don't worry", "why not", "行，快点，别磨蹭"])
+def test_a_yes_with_a_soothing_word(said: str) -> None:
+    assert decision(said) is True
+
+
+@pytest.mark.parametrize(
+    ("said", "decided"), [("keep the heating at 21 degrees", None), ("yes, keep going", True)]
+)
+def test_keep(said: str, decided: bool | None) -> None:
+    assert decision(said) is decided

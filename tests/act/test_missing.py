@@ -68,6 +68,12 @@ def test_not_found(text: str, form: str) -> None:
     assert found(text, form) == ""
 
 
+def test_his_room_may_be_what_was_spoken_of() -> None:
+    marked = MARKER.mark("turn off the lights in his room", initial(FLAT), NOW)
+    assert missing(marked, FLAT) == "his room"
+    assert missing(marked, FLAT, talked=True) == ""
+
+
 def test_a_room_that_is_there_is_the_one_that_is_cold() -> None:
     room = FLAT.areas[0].name("en")
     assert (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from qingyu.act.fast.short_words import asks_what_was_done, chosen, decision, short_order
+from qingyu.act.fast.agreeing import decision
+from qingyu.act.fast.choosing import chosen
+from qingyu.act.fast.short_words import asks_what_was_done, short_order
 from qingyu.act.households import open_household
 from qingyu.act.understood import Clock, Undo
 from tests.act.talking import Start
@@ -91,6 +93,28 @@ LAMPS = ("light.parlour_corner", "light.dora_corner", "light.max_corner")
         ("除了会客室的都关", LAMPS[1:]),
         ("all but the one in Max's room", LAMPS[:2]),
         ("no, Dora's", LAMPS[1:2]),
+        ("no, the one in Dora's room by the big window please", LAMPS[1:2]),
+        ("number two", LAMPS[1:2]),
+        ("the second of the two", LAMPS[1:2]),
+        ("三个里最后一个", LAMPS[2:]),
+        ("one of them", ()),
+        ("一个也行", ()),
+        ("everywhere", LAMPS),
+        ("那几个都开", LAMPS),
+        ("有多少开多少", LAMPS),
+        ("不是会客室的是朵朵房间的", LAMPS[1:2]),
+        ("不是会客室的，我说的是朵朵房间里床头的那盏小台灯", LAMPS[1:2]),
+        ("不是会客室的，我说的是床头柜上面的那一盏", ()),
+        ("not Dora's but Max's", LAMPS[2:]),
+        ("not Dora's the one in Max's room", ()),
+        ("Max's not Dora's", LAMPS[2:]),
+        ("会客室的别动关朵朵房间的", LAMPS[1:2]),
+        ("全关了，除了会客室的", LAMPS[1:]),
+        ("全关了除了会客室的", LAMPS[1:]),
+        ("都关，会客室的留着", LAMPS[1:]),
+        ("all of them, not Dora's", (LAMPS[0], LAMPS[2])),
+        ("all off except Dora's", (LAMPS[0], LAMPS[2])),
+        ("不要会客室和小麦房的", LAMPS[1:2]),
         ("不是这个意思，算了", ()),
     ],
 )

@@ -313,11 +313,25 @@ def test_what_was_just_set_is_cancelled(tmp_path: Path, said: str, times: list[s
     assert [one.arguments.get("time") for one in part.calls] == times
 
 
+def test_one_item_of_a_list(tmp_path: Path) -> None:
+    items = "{id: todo.me, names: [groceries], attributes: {items: [tofu, milk]}}"
+    world = house(tmp_path, f"{HOME}  - {items}\n")
+    focus = Focus(("todo.me",), calls=(Call("add", "todo.me", {"item": "tofu"}),))
+    for form, said, gone in (
+        ("remove it all", "take that off again", ["tofu"]),
+        ("remove <todo:groceries> all", "empty the groceries", ["tofu", "milk"]),
+    ):
+        (part,) = means(world, form, said=said, focus=focus)
+        assert isinstance(part, Do)
+        assert [one.arguments["item"] for one in part.calls] == gone
+
+
 def test_somebody_is_woken_in_the_morning(tmp_path: Path) -> None:
     world = house(tmp_path, f"{HOME}  - {ALARMS}\n")
     for said, time in (
         ("wake me on saturday at five", "05:00"),
         ("an alarm on saturday at five", "17:00"),
+        ("a nap on saturday, so wake me on saturday at five", "17:00"),
     ):
         (part,) = means(world, "add alarm <time:on saturday at five>", said=said)
         assert isinstance(part, Do)
@@ -326,7 +340,8 @@ def test_somebody_is_woken_in_the_morning(tmp_path: Path) -> None:
 
 def test_that_one_of_two_unlike_things_is_asked_for(world: World) -> None:
     both = Focus(("light.main", "climate.pump"))
-    for said, asked in (("关掉那个", True), ("off with that one", True), ("关掉", False),
-                        ("turn them off", False), ("关掉一个", True)):  # fmt: skip
+    for said, asked in (("关掉那个", True), ("那个把它们关了", False), ("关掉", False),
+                        ("off with that one", True), ("turn them off", False),
+                        ("关掉一个", True)):  # fmt: skip
         (part,) = means(world, "off it", said=said, speaker="lounge", focus=both)
         assert isinstance(part, Which) == asked, said

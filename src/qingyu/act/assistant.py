@@ -25,15 +25,9 @@ from qingyu.act.carrying import Carrier
 from qingyu.act.devices import Devices
 from qingyu.act.dialogue import Choice, Confirm, Dialogue
 from qingyu.act.facts import Dropped, Fact, Note, Rang, Said
-from qingyu.act.fast.agreeing import agrees
-from qingyu.act.fast.short_words import (
-    after_no,
-    asks_what_was_done,
-    begins_as_order,
-    chosen,
-    corrects,
-    decision,
-)
+from qingyu.act.fast.agreeing import after_no, agrees, contradicts, decision
+from qingyu.act.fast.choosing import chosen, corrects
+from qingyu.act.fast.short_words import asks_what_was_done, begins_as_order
 from qingyu.act.forms.context import context_line
 from qingyu.act.hearing import Heard, Hearing, Skill
 from qingyu.act.records.database import Database
@@ -254,8 +248,10 @@ class Assistant:
         ("yes, the back door"; "yes, at ten"), so that it was no yes to this."""
         asked = tuple({call.entity for call in waiting.calls})
         rest = after_no(text)
-        return bool(rest and self._is_other(rest, speaker, asked, now)) or (
-            self._hearing.goes_beyond(text, waiting.orders, self.state(), now)
+        return (
+            bool(rest and self._is_other(rest, speaker, asked, now))
+            or contradicts(rest, {call.action for call in waiting.calls})
+            or self._hearing.goes_beyond(text, waiting.orders, self.state(), now)
         )
 
     def _is_other(

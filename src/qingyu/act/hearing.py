@@ -186,7 +186,9 @@ class Hearing:
                 parts = resolve(
                     form, marked, self.world, state, speaker=speaker, now=now, focus=focus
                 )
-                parts = without_missing(parts, marked, self.world, str(form))
+                parts = without_missing(
+                    parts, marked, self.world, str(form), talked=bool(focus.ids)
+                )
                 return Heard(parts, "model", str(form))
             return Heard((), "none")
         spread = self._spread(text, state)

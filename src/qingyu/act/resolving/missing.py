@@ -73,7 +73,7 @@ _SPOKEN_EN = (
     re.compile(rf"\b(?P<it>{_PLACES_EN})(?:'s)? (?:(?:{_THINGS_EN})\b|<)"),
     re.compile(rf"\b(?P<it>{_APPLIANCES_EN})\b"),
     re.compile(
-        r"\b(?:in|of|at) (?P<it>(?:his|her|their|(?!it's)[a-z]+'s)"
+        r"\b(?:in|of|at) (?P<it>(?:his|her|their|(?!it's|every|each other)[a-z]+'s)"
         r" (?:room|bedroom|study|office|flat))\b"
     ),
 )
@@ -81,6 +81,7 @@ _SPOKEN_ZH = (
     re.compile(rf"(?<![去到从出回离上进往])(?P<it>{_PLACES_ZH}|{_ROOMS_ZH})"),
     re.compile(rf"(?P<it>{_APPLIANCES_ZH})"),
 )
+_PRONOUN = re.compile(r"[他她]|(?:his|her|their)\b")
 _ANYWHERE = frozenset({
     "robot", "navigator", "dialer", "messenger", "app", "todo", "timer", "alarm", "reminder",
     "calendar", "charger", "level", "select", "seat", "scene",
@@ -108,9 +109,9 @@ _BESIDE = (
 """A device that is said to be in such a place: 阁楼的<light>1."""
 
 
-def missing(marked: Marked, world: World, form: str = "") -> str:
+def missing(marked: Marked, world: World, form: str = "", *, talked: bool = False) -> str:
     """The first such word of a sentence that no mark covers; "" where there is none. form: what
-    it quotes is spoken of, not looked for."""
+    it quotes is spoken of, not looked for. talked: "his room" may be one that was spoken of."""
     text = marked.text
     for quote in _QUOTED.findall(form):
         text = text.replace(quote, " ")
@@ -119,6 +120,8 @@ def missing(marked: Marked, world: World, form: str = "") -> str:
     for pattern in _SPOKEN_ZH if has_hanzi(text) else _SPOKEN_EN:
         for found in pattern.finditer(text):
             word = found["it"]
+            if talked and _PRONOUN.match(word):
+                continue
             if placed and not _APPLIANCE.fullmatch(word):
                 continue
             if not _is_known(word, world):
@@ -126,12 +129,14 @@ def missing(marked: Marked, world: World, form: str = "") -> str:
     return ""
 
 
-def without_missing(parts: Understood, marked: Marked, world: World, form: str) -> Understood:
+def without_missing(
+    parts: Understood, marked: Marked, world: World, form: str, *, talked: bool = False
+) -> Understood:
     """The parts, but in place of those for devices that were not named, that the household has no
     such thing, if the sentence speaks of one."""
     if not any(isinstance(part, Do | Question | Which) for part in parts):
         return parts
-    word = missing(marked, world, form)
+    word = missing(marked, world, form, talked=talked)
     if not word:
         return parts
     elsewhere = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qingyu.act.fast.short_words import asks_back, speaks_of_all
+from qingyu.act.fast.choosing import asks_back, speaks_of_all
 from qingyu.act.forms.terms import Pick, Pointer, Quote, Who
 from qingyu.act.resolving.classes import is_a
 from qingyu.act.resolving.services import named_like

@@ -42,8 +42,12 @@ _ALL = re.compile(
     r"|\b(?:all|every|everything|both|clear|alarms|timers|reminders|events|meetings"
     r"|appointments|those|them)\b"
 )
-_WAKES = re.compile(r"叫|起床|闹醒|\bwak(?:e|ing)\b|\bget (?:me )?up\b")
-"""Somebody is to get up: in the morning, where five may be either."""
+_WAKES = re.compile(
+    r"叫(?:我|他|她|大家|我们)?(?:起|醒|吧|一下|$)|起床|闹醒|\bwak(?:e|ing)\b|\bget (?:me )?up\b"
+)
+_NAP = re.compile(r"午觉|午睡|小睡|眯|打个盹|\bnap\b")
+EVENING = 19
+"""From this hour on, or for another day, somebody who is to be woken at five means the morning."""
 MORNING = datetime.time(9)
 """When it is to be on a day of which no time was said."""
 Matching = Callable[[Record], bool]
@@ -91,12 +95,20 @@ def _alarm(situation: Situation, marks: list[Mark]) -> dict[str, Scalar]:
         return {}
     found = [one.value for one in marks if isinstance(one.value, Found)]
     hours = {time for one in found for time in one.readings}
-    if len(hours) == 2 and _WAKES.search(situation.marked.text):
+    if len(hours) == 2 and _at_dawn(situation, found):
         early = [one for one in hours if 4 <= one.hour < 12]
         at = datetime.datetime.combine(at.date(), early[0]) if early else at
     often = next((one.days for one in found if one.days != "once"), "")
     weekday = next((one.weekday for one in found if one.weekday), "")
     return {"time": at.strftime(TIME), "days": often or weekday or "once"}
+
+
+def _at_dawn(situation: Situation, found: list[Found]) -> bool:
+    """Whether somebody is to get up, and not from a nap in the afternoon."""
+    text, hour = situation.marked.text, situation.now.hour
+    other_day = any(one.day or one.weekday for one in found)
+    nightly = other_day or hour >= EVENING or hour < 4
+    return nightly and bool(_WAKES.search(text)) and not _NAP.search(text)
 
 
 def moment(situation: Situation, marks: list[Mark]) -> datetime.datetime | None:
@@ -134,7 +146,8 @@ def removed(situation: Situation, entity: Entity, form: Remove) -> list[Call] | 
     action = "cancel" if entity.domain == "timer" else "remove"
     entries = _entries(situation, entity)
     if form.what is None and not form.but:
-        if just := _just_added(situation, entity, entries):
+        just = _just_added(situation, entity, entries)
+        if just and (form.who.it or entity.domain != "todo"):
             return [Call(action, entity.id, dict(one)) for one in just]
         if entity.domain != "todo":
             return [Call(action, entity.id)]

@@ -62,7 +62,8 @@ _ONE = re.compile(
     r"|\bone of (?:the|those|these|them)\b|\b(?:just|only) one (?:light|lamp|blind|window)\b"
 )
 """One of several, and not which."""
-_THAT_ONE = re.compile(r"[那这]个(?!时|是)|\bthat (?:one|thing)\b")
+_SEVERAL = re.compile(r"它们|都|全|俩|两|\b(?:them|those|both)\b")
+_THAT_ONE = re.compile(r"[那这]个(?![时是把帮给,])|\bthat (?:one|thing)\b")
 _HEATING = re.compile(r"(?<!floor )(?<!seat )\bheat(?:ing)?\b|供暖|取暖|暖风|制热")
 _SCREENS = ("tv", "电视", "投影", "projector", "screen", "屏")
 CLASS_OF = {
@@ -205,7 +206,7 @@ class Situation:
             some = (some[picked],)
         text = self.marked.text
         if picked is None and len(some) > 1 and not scope.everywhere and not _WHOLE.search(text):
-            unlike = len({one.domain for one in some}) > 1
+            unlike = len({one.domain for one in some}) > 1 and not _SEVERAL.search(text)
             if _ONE.search(text) or (unlike and _THAT_ONE.search(text)):
                 return Targets(open=tuple(one.id for one in some))
         return Targets(entities=self._without(some, scope), group=len(some) > 1)
