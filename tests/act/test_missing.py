@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from qingyu.act.calls import Call
 from qingyu.act.households import open_household
 from qingyu.act.marks.marker import Marker
-from qingyu.act.resolving.missing import missing
+from qingyu.act.resolving.missing import missing, without_missing
 from qingyu.act.state import initial
+from qingyu.act.understood import Do
 from tests.act.talking import NOW, Start
 
 FLAT = open_household("attic_flat")
@@ -115,3 +117,28 @@ def test_nothing_is_done_but_what_was_named(start: Start) -> None:
     before = talk.devices.state()
     assert "basement" in talk("Warm up the basement").text
     assert talk.devices.state() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "words", "done"),
+    [
+        ("看书灯投屏一下", "on <light>1", "投屏", []),
+        ("打开圆顶灯，看书灯接HDMI", "on <light>1 <light>2", "HDMI", ["light.den_ceiling"]),
+        ("Netflix on the dome light", "on <light>1", "Netflix", []),
+        ("dome light on and open the sunroof", "on <light>1 ; open window", "sunroof", []),
+    ],
+)
+def test_what_nothing_here_has(
+    start: Start, text: str, form: str, words: str, done: list[str]
+) -> None:
+    answer = start(forms={text: form})(text)
+    assert [one.call.entity for one in answer.steps] == done
+    assert words in answer.text
+
+
+def test_a_function_that_something_has_is_there() -> None:
+    car = open_household("city_car")
+    assert any(one.kind == "sunroof" for one in car.entities)
+    parts = (Do((Call("open", car.entities[0].id),)),)
+    marked = Marker(car).mark("天窗打开", initial(car), NOW)
+    assert without_missing(parts, marked, car, "open <cover.sunroof>1") == parts

@@ -21,6 +21,7 @@ from qingyu.act.when import parse_when
 from qingyu.act.world import Record
 
 CLASSES = {
+    "contact": "such contact", "place": "such place",
     "ac": "air conditioner", "media": "media player", "water_heater": "water heater",
     "todo": "list", "drive_mode": "drive mode", "shopping": "shopping list",
     "everything": "device", "pm25": "PM2.5 sensor", "co2": "CO2 sensor",

@@ -21,6 +21,7 @@ from qingyu.act.when import parse_when
 from qingyu.act.world import Record
 
 CLASSES = {
+    "contact": "这个联系人", "place": "这个地方",
     "light": "灯", "switch": "开关", "appliance": "电器", "curtain": "窗帘", "blind": "百叶帘",
     "window": "窗户", "cover": "门窗帘", "door": "门", "lock": "锁", "ac": "空调",
     "heater": "暖气", "climate": "空调", "fan": "风扇", "media": "播放器", "vacuum": "扫地机",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from qingyu.act.marks.mark import Marked
+from qingyu.act.marks.mark import MARK, SIGNS, Marked
 from qingyu.act.marks.text import narrow
 from qingyu.act.spoken.spelling import has_hanzi, simplified
 from qingyu.act.understood import Absent, Do, Part, Question, Understood, Which
@@ -59,6 +59,13 @@ _APPLIANCES_ZH = (
     "|打印机|鱼缸|跑步机|按摩椅|电热毯|饮水机|热水壶|电水壶|豆浆机|面包机|烤面包机|破壁机|榨汁机"
     "|除湿机|空气净化器|油烟机|消毒柜|电暖器|取暖器|壁炉|浴霸|门铃|洒水器|洗脚盆|足浴盆|电磁炉"
 )
+_FUNCTIONS = re.compile(
+    r"蓝牙|u盘|优盘|按摩|香薰|除垢|童锁|投屏|天窗|倒车影像|定速|巡航|奈飞|爱奇艺|优酷|腾讯视频|抖音|b站|哔哩|网易云"
+    r"|qq音乐|酷狗|喜马拉雅|微信|钉钉|支付宝|淘宝|高德|百度地图|hdmi|airplay"
+    r"|\b(?:bluetooth|usb|massage|chromecast|netflix|spotify|youtube|sunroof|cruise control)\b"
+)
+"""What a device or a phone may have: where nothing here is called so or has such an option, what
+is said of it in the same breath is not done."""
 _WHICH_EN = "old|new|wine|upstairs|downstairs|back|front|side|little|big|small|other"
 _SPOKEN_EN = (
     re.compile(
@@ -136,10 +143,11 @@ def without_missing(
     such thing, if the sentence speaks of one."""
     if not any(isinstance(part, Do | Question | Which) for part in parts):
         return parts
-    word = missing(marked, world, form, talked=talked)
+    lacking, aside = _lacking(marked, world, form)
+    word = missing(marked, world, form, talked=talked) or lacking
     if not word:
         return parts
-    elsewhere = {
+    elsewhere = aside | {
         int(found["number"])
         for pattern in _BESIDE
         for found in pattern.finditer(marked.text)
@@ -151,15 +159,40 @@ def without_missing(
         if number not in elsewhere
         for id in mark.ids
     }
-    kept = [left for part in parts if (left := _named_alone(part, named)) is not None]
+    there = {id for number in elsewhere if (mark := marked.mark(number)) for id in mark.ids} - named
+    kept = [left for part in parts if (left := _named_alone(part, named, there)) is not None]
     return (*kept, Absent(words=word))
 
 
-def _named_alone(part: Part, named: set[str]) -> Part | None:
+def _lacking(marked: Marked, world: World, form: str) -> tuple[str, set[int]]:
+    """The first function that a sentence speaks of and nothing here has, and the numbers of the
+    marks beside it."""
+    quoted = " ".join(_QUOTED.findall(form))
+    for piece in SIGNS.split(marked.text):
+        for found in _FUNCTIONS.finditer(piece):
+            if found[0] not in quoted and not _has(found[0], world):
+                return marked.original(found[0]), {int(one[2]) for one in MARK.finditer(piece)}
+    return "", set()
+
+
+def _has(word: str, world: World) -> bool:
+    """Whether a device or an option of one is called so."""
+    for one in world.entities:
+        options = (each for some in one.options.values() for each in some)
+        others = (each for some in one.option_names.values() for each in some)
+        if any(word in narrow(simplified(name)) for name in (*one.names, *options, *others)):
+            return True
+        if one.kind == "sunroof" and word in ("天窗", "sunroof"):
+            return True
+    return False
+
+
+def _named_alone(part: Part, named: set[str], not_these: set[str]) -> Part | None:
     """What is left of a part for the devices that were named; None for nothing."""
 
     def fine(id: str) -> bool:
-        return id in named or id.partition(".")[0] in _ANYWHERE
+        anywhere = id.partition(".")[0] in _ANYWHERE and id not in not_these
+        return id in named or anywhere
 
     match part:
         case Do():

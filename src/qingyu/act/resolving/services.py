@@ -316,7 +316,8 @@ def served(situation: Situation, form: Serve) -> Understood:
         values = _options(situation, device, key, form.what)
         kind = "area" if key == "place" and domain == "robot" else "option"
     if not values:
-        return (Absent(words=situation.words(form.what), thing=key),)
+        named = situation.words(form.what) if not isinstance(form.what, str) else ""
+        return (Absent(words=named, thing=key),)
 
     def again(chosen: tuple[str, ...]) -> Understood:
         return (Do(tuple(Call(action, device.id, {key: one}) for one in chosen[:1])),)
