@@ -15,14 +15,10 @@ train qingyu-skill
 lines train-more.jsonl --lines 120000 --first-seed 9001
 shards data_more.toml shards-more
 train qingyu-skill-more
-lines train-third.jsonl --lines 120000 --first-seed 13001
-shards data_third.toml shards-third
-train qingyu-skill-third
 rm -f skill.gguf
-step qingyu export --to adapter runs/qingyu-skill-third skill.gguf --type f16 --checkpoint last
+step qingyu export --to adapter runs/qingyu-skill-more skill.gguf --type f16 --checkpoint last
 step qingyu act-bench --skill skill.gguf --split dev --out bench/dev --restart
 step qingyu act-bench --skill skill.gguf --split test --out bench/test --restart
 step python receipt.py skill.gguf --run runs/qingyu-skill --shards shards \
-    --run runs/qingyu-skill-more --shards shards-more --run runs/qingyu-skill-third \
-    --shards shards-third --bench bench/dev --bench bench/test
+    --run runs/qingyu-skill-more --shards shards-more --bench bench/dev --bench bench/test
 echo "== $(( ($(date +%s) - started) / 60 )) min in all"
