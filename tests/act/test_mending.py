@@ -74,3 +74,19 @@ def test_one_of_two_of_a_name_is_called(start: Start) -> None:
     answer = talk("给小明打电话")
     assert answer.pending == "which"
     assert answer.candidates == (one.value, two.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "form", "better"),
+    [
+        ("it's perishing in here", "wish hot", "wish cold"),
+        ("I'm boiling", "wish cold", "wish hot"),
+        ("the AC isn't cold enough", "wish hot", "wish hot"),
+        ("I'm melting, make it cold", "wish hot", "wish hot"),
+        ("it's perishing in here", "wish cold", "wish cold"),
+    ],
+)
+def test_who_freezes_wants_it_warmer(said: str, form: str, better: str) -> None:
+    flat = open_household("attic_flat")
+    marked = Marker(flat).mark(said, initial(flat), NOW)
+    assert str(mended(parse_form(form), marked, flat)) == better

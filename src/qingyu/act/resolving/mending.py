@@ -40,6 +40,10 @@ _RAISED = re.compile(r"^[^开降下落]*(?:升|摇[上起])[^开降下落]*$")
 _LOWERED = re.compile(r"^(?!.*\b(?:up|close|shut)\b).*\b(?:wind|roll|crank|let|drop)\b.*\bdown\b")
 _WINDOW = r"\b{} ((?:<cover\.window>\d ?)+)"
 """A window that is raised is shut, one that is wound down is open."""
+_FREEZES = re.compile(r"\b(?:cold|chilly|freez\w+|perishing|nippy|frozen|brr+|shiver\w*|arctic)\b")
+_BOILS = re.compile(r"\b(?:hot|boiling|roasting|baking|sweat\w*|swelter\w+|melting|stifling)\b")
+_DENIED = re.compile(r"\b(?:not|never|enough|no longer|less)\b|n't\b")
+"""How somebody feels, plainly and only so: the wish for the opposite is none."""
 _POINTED = re.compile(r"<[a-z_.0-9]+>(\d)")
 _ABSENT = re.compile(r'absent "(?P<words>[^"]{2,})"')
 _CALL = re.compile(r"电话|打给|拨|呼叫|\b(?:call|ring|phone|dial|buzz)\b", re.IGNORECASE)
@@ -56,6 +60,14 @@ def mended(form: Form, marked: Marked, world: World) -> Form:
     for said, one, other in ((_RAISED, "open", "close"), (_LOWERED, "close", "open")):
         if said.search(marked.text):
             text = re.sub(_WINDOW.format(one), rf"{other} \1", text)
+            form = _read(text, form)
+    for felt, not_felt, wrong, right in (
+        (_FREEZES, _BOILS, "wish hot", "wish cold"),
+        (_BOILS, _FREEZES, "wish cold", "wish hot"),
+    ):
+        unclear = not_felt.search(marked.text) or _DENIED.search(marked.text)
+        if felt.search(marked.text) and not unclear:
+            text = text.replace(wrong, right)
             form = _read(text, form)
     spared = _ALL_BUT.fullmatch(text)
     if (
