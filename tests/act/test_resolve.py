@@ -440,7 +440,7 @@ def test_the_person_last_spoken_of(world: World) -> None:
     assert means(world, "call it", focus=focus) == (
         Do((Call("call", "dialer.phone", {"contact": "妈妈"}),)),
     )
-    assert means(world, "call it") == (Absent(words="it", thing="contact"),)
+    assert means(world, "call it") == (Absent(thing="contact"),)
 
 
 def test_a_mark_that_is_not_there_means_nothing(world: World) -> None:

@@ -95,7 +95,7 @@ _DOUBT = (
     r"|^i(?:'m| am) (?:fine|ok|okay|good|all right)\b(?:,? thank.*)?$",
 )
 _AGREES, _DOUBTS = re.compile("|".join(_CAN)), re.compile("|".join(_DOUBT))
-_SHUTS = re.compile(r"关|(?<![解开])锁|\b(?:close|shut|lock)\b")
+_SHUTS = re.compile(r"关|锁[上好住死了起]|上锁|\b(?:close|shut)\b|\block (?:it|that|the|up)\b")
 
 
 def eased(text: str) -> str:
