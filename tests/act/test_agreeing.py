@@ -25,6 +25,25 @@ NO = """
     dont open it|打住|走开|开玩笑的
     """
 
+MORE_NO = """
+    哦|嗯？|啊？|什么|你说啥|为什么|为啥要确认|真的假的|你确定吗|什么意思|是谁在外面
+    现在几点|等等|等会儿|慢着|我看看|我想想|先看看是谁|不急|待会儿再说|留着吧|没必要
+    他说他有钥匙|我自己去|我来开|好像有人|可能吧|也许|不一定|随便|你看着办|你觉得呢|再说吧
+    有点冷|门口是谁|那算了|别|千万别|可别|先别急|等他到了再开|等十分钟|明天再说|开什么玩笑
+    行个屁|好个头|是我说错了|是不是该关了|对了帮我查下|可以不开吗|好了不用了|行了别开了
+    嗯先不|嗯不|是吗|对吗|能不开就不开|要不还是算了|要不等会|就这样吧不开了|知道了|收到
+    谢谢|辛苦了|停|关灯|hm|huh?|what?|why|who is it|really?|are you sure?|hang on|wait
+    let me think|let me check|in a minute|later|maybe|perhaps|not yet|I'll do it myself
+    never mind|he has a key|don't you dare|hold on a sec|what does that mean
+    what time is it|thanks|got it|okay never mind|ok forget it|yes but not now|yes later
+    sure, tomorrow|right, who's there|I suppose not|I'd rather you didn't|if you must not
+    better not|yeah no|no yeah|yeah right, as if|go away|go on holiday|do I have to
+    fine, leave it|good grief|good question|sure it's locked?|is it safe?|absolutely not
+    definitely not|of course not|ok so what|I was joking|it's fine as it is
+    all good, leave it|do nothing
+    """
+"""What was said after "unlock the door", and a model took 44 of them for a yes."""
+
 
 def each(texts: str) -> list[str]:
     return [one.strip() for line in texts.split("\n") for one in line.split("|") if one.strip()]
@@ -79,3 +98,11 @@ def test_a_yes_with_a_soothing_word(said: str) -> None:
 )
 def test_keep(said: str, decided: bool | None) -> None:
     assert decision(said) is decided
+
+
+@pytest.mark.parametrize("text", each(MORE_NO))
+def test_none_of_these_opens_a_door(start: Start, text: str) -> None:
+    talk = start(forms={text: "yes"})
+    talk("Unlock the entry lock")
+    talk(text)
+    assert talk.devices.state().get("lock.landing") == "locked"

@@ -345,3 +345,11 @@ def test_that_one_of_two_unlike_things_is_asked_for(world: World) -> None:
                         ("关掉一个", True)):  # fmt: skip
         (part,) = means(world, "off it", said=said, speaker="lounge", focus=both)
         assert isinstance(part, Which) == asked, said
+
+
+def test_what_was_set_and_is_no_more_cancels_no_other(tmp_path: Path) -> None:
+    world = house(tmp_path, f"{HOME}  - {ALARMS}\n")
+    gone = Call("add", "alarm.me", {"time": "05:00", "days": "once"})
+    focus = Focus(("alarm.me",), calls=(gone,))
+    (part,) = means(world, "remove it all", said="cancel the alarm", focus=focus)
+    assert isinstance(part, Question)

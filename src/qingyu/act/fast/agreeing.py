@@ -133,20 +133,20 @@ def decision(text: str) -> bool | None:
             if not _NO_ALONE.match(parts[0]) and len(parts[0].split()) > 5:
                 return None  # "keep the heating at 21 degrees"
             return False if len(re.sub(r"[a-z' ]+", "x", parts[0])) <= 12 else None
-        return False if length(whole) <= 5 else None
+        return False if _length(whole) <= 5 else None
     if not _is_yes(parts[0]) or not agrees(text):
         return None
     rest = parts[1:]
-    return True if length("".join(rest)) <= 4 or all(map(_is_yes, rest)) else None
+    return True if _length("".join(rest)) <= 4 or all(map(_is_yes, rest)) else None
 
 
 def pieces(text: str) -> list[str]:
     """The pieces between marks, with nothing cleaned away: "好吧" must stay."""
-    pieces = re.split(r"[,.;:!?，。；：！？、…~\n]+", simplified(text).casefold())
-    return [one for one in (" ".join(piece.split()) for piece in pieces) if one]
+    parts = re.split(r"[,.;:!?，。；：！？、…~\n]+", simplified(text).casefold())
+    return [one for one in (" ".join(part.split()) for part in parts) if one]
 
 
-def length(text: str) -> float:
+def _length(text: str) -> float:
     """In words, more or less."""
     hanzi = len(re.findall(r"[\u3400-\u9fff]", text))
     return len(re.findall(r"[a-z']+", text)) + hanzi / 1.5

@@ -183,19 +183,18 @@ def _just_added(situation: Situation, entity: Entity, entries: list[Record]) -> 
 
 def several_entries(situation: Situation, form: Remove, who: Who) -> tuple[str, ...]:
     """The lists of "cancel the alarm" that have more than one entry that may be meant, and of which
-    none was just spoken of."""
+    none was just added."""
     text = situation.marked.text
     of_day = isinstance(form.what, Pointer) and form.what.domain == "day"
     one = _ONE_OF_DAY if of_day else _THE_ONE
     if form.but or not one.search(text) or _ALL.search(text) or not (of_day or form.what is None):
         return ()
-    talked = {one.entity for one in situation.focus.calls}
     found = situation.targets(who, "remove").entities
     return tuple(
         one.id
         for one in found
         if one.domain in ("alarm", "timer", "reminder", "calendar")
-        and one.id not in talked
+        and not _just_added(situation, one, _entries(situation, one))
         and len(_meant(situation, one, form.what)) > 1
     )
 
