@@ -45,7 +45,7 @@ _EXCEPT = r"(?:but not|but|except|apart from|other than)(?: for)?"
 _NOT_BUT = tuple(
     map(
         re.compile,
-        (  # A refused and B meant, in one piece
+        (
             rf"{_NOT}(?P<refused>.{{2,}}?)(?:而?是|就是|我要|要|我说的?是|就(?=[开关]))(?P<meant>.{{2,}})",
             rf"(?P<refused>.{{2,}}?){_STAYS}(?P<meant>[要开关].{{2,}})",
             rf"{_NO_EN} (?P<refused>.{{3,}}?) (?:but|i (?:meant?|want)|it's) (?P<meant>.{{3,}})",
